@@ -85,11 +85,11 @@ func TestDealIsFair(t *testing.T) {
 
 func TestDealSolvable(t *testing.T) {
 	t.Parallel()
-	any, solvable := seeded(), seeded()
+	every, solvable := seeded(), seeded()
 	hopeless := 0
 	// The same bytes: the one is to be the other without the hopeless hands.
 	for range 500 {
-		want, err := Deal(any, false)
+		want, err := Deal(every, false)
 		if err != nil {
 			t.Fatal(err)
 		}
