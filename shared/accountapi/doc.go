@@ -1,0 +1,2 @@
+// Package accountapi is the contract of services/account: online time, and who is here.
+package accountapi

@@ -1,0 +1,121 @@
+package authapi
+
+import (
+	"time"
+
+	"gamehall/shared/bus"
+	"gamehall/shared/fault"
+)
+
+// SignUp makes an account.
+// Faults: bad_username, bad_password, username_taken, unavailable.
+const SignUp bus.Method[SignUpRequest, SignUpResponse] = "hall.auth.signup"
+
+// SignUpRequest is the account wanted: a name of 3 to 20 characters and a password of at
+// least --password-min and at most 128, 512 bytes at most.
+type SignUpRequest struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Trusted  bool   `json:"trusted,omitzero"` // from a trusted address: waits for a hash instead of "busy"
+}
+
+// Validate tells a missing member; the rules of names and passwords are the service's.
+func (r SignUpRequest) Validate() error { return credentials(r.Username, r.Password) }
+
+// SignUpResponse tells the name as the hall writes it.
+type SignUpResponse struct {
+	User string `json:"user"`
+}
+
+// SignIn claims the user's session for a connection, and returns once the hall was told
+// that the user joined.
+// Faults: wrong_credentials, already_signed_in, unavailable.
+const SignIn bus.Method[SignInRequest, SignInResponse] = "hall.auth.signin"
+
+// SignInRequest is who signs in and where. Takeover wins over a live session elsewhere.
+// Without Edge the session is one that no edge holds; it ends by itself after 30 s.
+type SignInRequest struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Takeover bool   `json:"takeover,omitzero"`
+	Edge     string `json:"edge,omitzero"`
+	Conn     string `json:"conn,omitzero"` // the edge's id of the connection
+	Trusted  bool   `json:"trusted,omitzero"`
+}
+
+// Validate tells a missing member.
+func (r SignInRequest) Validate() error { return credentials(r.Username, r.Password) }
+
+// SignInResponse is the session. Seq is the lobby's at the join: the session sees what is
+// after it.
+type SignInResponse struct {
+	User    string    `json:"user"`
+	UserID  string    `json:"user_id"`
+	Session string    `json:"session"`
+	Epoch   uint64    `json:"epoch"`
+	Seq     uint64    `json:"seq"`
+	Since   time.Time `json:"since"`
+}
+
+// SignOut ends the caller's session and tells the hall.
+// Faults: not_signed_in, unavailable.
+const SignOut bus.Method[SignOutRequest, SignOutResponse] = "hall.auth.signout"
+
+// SignOutRequest may tell when the session really ended: the last byte of a connection that
+// vanished. The zero time is now.
+type SignOutRequest struct {
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Validate finds nothing to refuse.
+func (SignOutRequest) Validate() error { return nil }
+
+// SignOutResponse tells the lobby's sequence of the leaving.
+type SignOutResponse struct {
+	User string `json:"user"`
+	Seq  uint64 `json:"seq"`
+}
+
+// Passwd changes the caller's password.
+// Faults: not_signed_in, wrong_credentials, bad_password, unavailable.
+const Passwd bus.Method[PasswdRequest, PasswdResponse] = "hall.auth.passwd"
+
+// PasswdRequest is the password now and the one wanted.
+type PasswdRequest struct {
+	Old     string `json:"old"`
+	New     string `json:"new"`
+	Trusted bool   `json:"trusted,omitzero"`
+}
+
+// Validate tells a missing member.
+func (r PasswdRequest) Validate() error {
+	if r.Old == "" || r.New == "" {
+		return fault.New(fault.BadRequest, "say the old and the new password: /PASSWD old new")
+	}
+	return nil
+}
+
+// PasswdResponse is empty.
+type PasswdResponse struct{}
+
+// Presence tells that the caller's session is away, or alive again. Its edge calls it.
+// Faults: not_signed_in, bad_request, unavailable.
+const Presence bus.Method[PresenceRequest, PresenceResponse] = "hall.auth.presence"
+
+// PresenceRequest is the state from now on.
+type PresenceRequest struct {
+	Away bool `json:"away"`
+}
+
+// Validate finds nothing to refuse.
+func (PresenceRequest) Validate() error { return nil }
+
+// PresenceResponse is empty.
+type PresenceResponse struct{}
+
+func credentials(username, password string) error {
+	if username == "" || password == "" {
+		return fault.New(fault.BadRequest, "say a username and a password")
+	}
+	return nil
+}

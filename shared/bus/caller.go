@@ -1,0 +1,108 @@
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+
+	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/propagation"
+)
+
+// The headers in which a call tells who calls. Timeout is how long the caller still waits,
+// in milliseconds: a duration, so that clocks need not agree.
+const (
+	HeaderUser      = "Hall-User"
+	HeaderSession   = "Hall-Session"
+	HeaderCommandID = "Hall-Command-Id"
+	HeaderTimeout   = "Hall-Timeout"
+	headerPending   = "Hall-Pending"
+)
+
+// trace carries traceparent and tracestate (W3C Trace Context) through the headers.
+var trace = propagation.TraceContext{}
+
+// Identity is a user with a live session, as a service's [Authorize] found it.
+type Identity struct {
+	User    string // canonical name
+	ID      string // the user's id, safe as a subject token
+	Session string
+	Epoch   uint64
+	Edge    string // the edge that holds the session
+}
+
+type callerKey struct{}
+
+// caller is what a context knows of who calls: the headers to send, and in a handler the
+// identity found for them.
+type caller struct {
+	user, session, command string
+	identity               Identity
+}
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// As makes calls with ctx in the name of user, without a session.
+func As(ctx context.Context, user string) context.Context {
+	return AsSession(ctx, user, "")
+}
+
+// AsSession makes calls with ctx in the name of user in its session.
+func AsSession(ctx context.Context, user, session string) context.Context {
+	c := callerOf(ctx)
+	c.user, c.session = user, session
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// WithCommand makes calls with ctx carry the command id; without it each call is a command
+// of its own.
+func WithCommand(ctx context.Context, id string) context.Context {
+	c := callerOf(ctx)
+	c.command = id
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// Caller is who called the handler that got ctx; the zero Identity in a method that anyone
+// may call.
+func Caller(ctx context.Context) Identity { return callerOf(ctx).identity }
+
+// Command is the id of the command that the handler with ctx carries out. It is never
+// empty in a handler and holds only letters, digits, '-', '_' and '.'.
+func Command(ctx context.Context) string { return callerOf(ctx).command }
+
+// NewID gives 128 random bits in hexadecimal: a session's, a command's, an edge's id.
+func NewID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails since Go 1.24
+	return hex.EncodeToString(b[:])
+}
+
+// goodCommandID tells whether id may stand in a Nats-Msg-Id.
+func goodCommandID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for _, r := range []byte(id) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// setHeaders writes who calls into h.
+func setHeaders(ctx context.Context, h nats.Header) {
+	c := callerOf(ctx)
+	if c.user != "" {
+		h.Set(HeaderUser, c.user)
+	}
+	if c.session != "" {
+		h.Set(HeaderSession, c.session)
+	}
+	trace.Inject(ctx, propagation.HeaderCarrier(h))
+}

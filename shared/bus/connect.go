@@ -1,0 +1,110 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"gamehall/shared/fault"
+)
+
+// Connection settings. The client's own defaults give up reconnecting after two minutes,
+// notice a dead server after four, and buffer 8 MB of publishes silently meanwhile.
+const (
+	pingEvery     = 5 * time.Second // two unanswered pings: the server is gone
+	reconnectWait = 50 * time.Millisecond
+	reconnectMost = 2 * time.Second
+	dialTimeout   = 2 * time.Second
+)
+
+// Dialer says where NATS is and as whom to connect. The zero Dialer is nats://127.0.0.1:4222
+// without credentials.
+type Dialer struct {
+	URL       string                     // one or several, comma separated
+	InProcess nats.InProcessConnProvider // an embedded server, instead of URL
+	Options   []nats.Option              // credentials, TLS
+	Log       *slog.Logger               // nil is slog.Default
+}
+
+// Connect opens a connection that reconnects for ever and never buffers while it is away,
+// so that who publishes learns at once that nothing was sent. It returns before the server
+// answers: see [WaitConnected]. The name tells people whose connection it is; its first
+// word is the class whose inbox prefix (_INBOX_<class>) the replies come to, so that nobody
+// who may only subscribe _INBOX.> can read them. Who called closes the connection.
+func (d Dialer) Connect(name string) (*nats.Conn, error) {
+	log := d.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	log = log.With("connection", name)
+	class, _, _ := strings.Cut(name, " ")
+	opts := []nats.Option{
+		nats.Name(name),
+		nats.CustomInboxPrefix("_INBOX_" + class),
+		nats.MaxReconnects(-1),
+		nats.RetryOnFailedConnect(true),
+		nats.ReconnectBufSize(-1),
+		nats.CustomReconnectDelay(reconnectDelay),
+		nats.PingInterval(pingEvery),
+		nats.MaxPingsOutstanding(2),
+		nats.Timeout(dialTimeout),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("nats connection lost, reconnecting", "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info("nats connection is back", "server", nc.ConnectedUrlRedacted())
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			subject := ""
+			if sub != nil {
+				subject = sub.Subject
+			}
+			log.Error("nats", "error", err, "subject", subject)
+		}),
+	}
+	if d.InProcess != nil {
+		opts = append(opts, nats.InProcessServer(d.InProcess))
+	}
+	url := d.URL
+	if url == "" {
+		url = nats.DefaultURL
+	}
+	nc, err := nats.Connect(url, append(opts, d.Options...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect %s to nats at %s: %w", name, url, err)
+	}
+	return nc, nil
+}
+
+// reconnectDelay doubles from reconnectWait up to reconnectMost.
+func reconnectDelay(attempts int) time.Duration {
+	d := reconnectWait << min(attempts, 10)
+	return min(d, reconnectMost)
+}
+
+// WaitConnected returns once the server has answered nc, or fault.Unavailable when ctx ends
+// first.
+func WaitConnected(ctx context.Context, nc *nats.Conn) error {
+	if nc.IsConnected() {
+		return nil
+	}
+	status := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer nc.RemoveStatusListener(status)
+	for !nc.IsConnected() {
+		select {
+		case s := <-status:
+			if s == nats.CLOSED {
+				return fault.New(fault.Unavailable, "the nats connection is closed")
+			}
+		case <-ctx.Done():
+			return fault.New(fault.Unavailable, "nats does not answer (%v)", nc.LastError())
+		}
+	}
+	return nil
+}

@@ -1,0 +1,29 @@
+// Package bus is how the parts of the hall call each other over NATS: typed methods with
+// one answer, and typed events.
+//
+// A contract names its methods as constants of type [Method]; a service serves them with
+// [Handle] on a [Service], everybody else calls [Method.Call]. Who calls travels in headers
+// and is read with [Caller], never from the body.
+//
+// # What it promises
+//
+//   - A handler sees good input: strict JSON (RFC 8259 as RFC 7493 narrows it: UTF-8, no
+//     duplicate, unknown or wrong-case names) of at most [MaxRequest] bytes, decoded and
+//     validated, from a caller whose session is live.
+//   - A handler's fault arrives at the caller unchanged; any other error, and a panic, is
+//     logged once here and arrives as fault.Internal.
+//   - One user's commands run one after the other, in the order they arrived, on bounded
+//     workers; different users' commands run side by side. What does not fit is answered
+//     fault.Unavailable at once.
+//   - A command id names one state change: the same user with the same id gets the first
+//     answer again for [AnswersKept]. This package remembers answers in memory; a service
+//     that must keep the promise across its own death recognises the id in what it stored.
+//   - A message without a reply subject (nats pub) does the same work; its outcome is only
+//     logged.
+//
+// # Who owns what
+//
+// A [Service] owns a connection of its own (micro takes over the connection's handlers) and
+// its workers; [Service.Stop] waits for them. A connection made by [Dialer.Connect] belongs
+// to who asked for it.
+package bus

@@ -1,0 +1,160 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"gamehall/shared/fault"
+)
+
+// Method is a request with one answer, named by its subject. A subject with a * is a method
+// of one of many, such as one edge: [Method.To] names which.
+type Method[Req, Resp any] string
+
+// Event is a message without an answer, named by its subject; a * stands for the id of what
+// it tells of.
+type Event[T any] string
+
+// To is the method of the one whose id stands for the *.
+func (m Method[Req, Resp]) To(id string) Method[Req, Resp] {
+	return Method[Req, Resp](strings.Replace(string(m), "*", id, 1))
+}
+
+// Of is the event's subject with id in place of the *.
+func (e Event[T]) Of(id string) string { return strings.Replace(string(e), "*", id, 1) }
+
+// How a call waits.
+const (
+	// CallFor is how long a call goes on when its context sets no deadline.
+	CallFor = 15 * time.Second
+	// attemptFor is how long one attempt waits before the same command is sent again: longer
+	// than any healthy answer, short enough that a dead service's copy is asked soon.
+	attemptFor = time.Second
+	backOff    = 20 * time.Millisecond // doubles, with jitter, up to
+	backOffTo  = 400 * time.Millisecond
+)
+
+// CallOption changes how one call waits.
+type CallOption func(*callOptions)
+
+type callOptions struct {
+	patience time.Duration
+	attempt  time.Duration
+}
+
+// Patience ends the call with fault.Unavailable once nobody has given a sign of life for d:
+// no responders, no answer. A service that says it is still at work counts as alive.
+func Patience(d time.Duration) CallOption { return func(o *callOptions) { o.patience = d } }
+
+// Attempt sends the command once and waits at most d for its answer.
+func Attempt(d time.Duration) CallOption {
+	return func(o *callOptions) { o.attempt, o.patience = d, d }
+}
+
+// Call sends req and gives the answer. It sends the same command id again until an answer
+// comes, ctx ends, or [CallFor] has passed; then it is fault.Unavailable and the outcome is
+// unknown. A fault of the service is returned as it is, an unavailable one too.
+func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opts ...CallOption) (Resp, error) {
+	var resp Resp
+	o := callOptions{attempt: attemptFor}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, CallFor)
+		defer cancel()
+	}
+	data, err := encode(req)
+	if err != nil {
+		return resp, err
+	}
+	msg := &nats.Msg{Subject: string(m), Header: nats.Header{}, Data: data}
+	setHeaders(ctx, msg.Header)
+	id := Command(ctx)
+	if id == "" {
+		id = NewID()
+	}
+	msg.Header.Set(HeaderCommandID, id)
+	answer, err := send(ctx, nc, msg, o)
+	if err != nil {
+		return resp, err
+	}
+	if err := faultOf(answer); err != nil {
+		return resp, err
+	}
+	return resp, Decode(answer.Data, &resp)
+}
+
+// send repeats msg until somebody answers it for good.
+func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*nats.Msg, error) {
+	alive, wait := time.Now(), backOff
+	for {
+		answer, err := try(ctx, nc, msg, o.attempt)
+		switch {
+		case err == nil && answer.Header.Get(headerPending) == "":
+			return answer, nil
+		case err == nil:
+			alive = time.Now()
+		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrMaxPayload),
+			errors.Is(err, nats.ErrPermissionViolation):
+			return nil, fmt.Errorf("call %s: %w", msg.Subject, err)
+		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+			return nil, err
+		}
+		silent := time.Since(alive)
+		if ctx.Err() != nil || o.patience > 0 && silent >= o.patience {
+			return nil, unavailable(msg.Subject)
+		}
+		pause := wait/2 + rand.N(wait/2+1)
+		if o.patience > 0 {
+			pause = min(pause, o.patience-silent)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, unavailable(msg.Subject)
+		case <-time.After(pause):
+		}
+		wait = min(2*wait, backOffTo)
+	}
+}
+
+// try sends msg once and waits for at most d.
+func try(ctx context.Context, nc *nats.Conn, msg *nats.Msg, d time.Duration) (*nats.Msg, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		msg.Header.Set(HeaderTimeout, strconv.FormatInt(max(1, time.Until(deadline).Milliseconds()), 10))
+	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return nc.RequestMsgWithContext(ctx, msg)
+}
+
+// unavailable names the service of subject, not the subject.
+func unavailable(subject string) error {
+	service := subject
+	if parts := strings.Split(subject, "."); len(parts) > 1 {
+		service = parts[1]
+	}
+	return fault.New(fault.Unavailable, "the %s service does not answer, please try again", service)
+}
+
+// faultOf gives the fault that an answer carries, or nil.
+func faultOf(answer *nats.Msg) error {
+	code := answer.Header.Get(micro.ErrorCodeHeader)
+	if code == "" {
+		return nil
+	}
+	c := fault.Code(code)
+	if !c.Known() {
+		c = fault.Internal
+	}
+	return fault.New(c, "%s", answer.Header.Get(micro.ErrorHeader))
+}

@@ -1,0 +1,379 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"go.opentelemetry.io/otel/propagation"
+	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"gamehall/shared/fault"
+)
+
+// Version is what nats service info tells of every service (semantic versioning 2.0.0).
+const Version = "0.1.0"
+
+// Authorize finds who calls: the user of that name (any case) with that session. An empty
+// session is what a person with the nats CLI sends. Its fault is the call's answer.
+type Authorize func(ctx context.Context, user, session string) (Identity, error)
+
+// Config says how a service is served. Name and Dialer are needed.
+type Config struct {
+	Name        string // the micro service's name, exactly as in the contract
+	Description string
+	Dialer      Dialer
+	Authorize   Authorize     // needed for methods that are not for Anyone
+	Hidden      bool          // plain subscriptions: not a micro service (an edge, a test's neighbour)
+	Workers     int           // handlers side by side; default 64
+	Pending     int           // commands taken and not yet answered; default 4096, then "busy"
+	Timeout     time.Duration // of a handler whose caller sets none; default 15 s
+	Log         *slog.Logger  // default slog.Default
+}
+
+// Service serves methods. Make it with [NewService], add methods with [Handle], call
+// [Service.Ready] once, and [Service.Stop] at the end.
+type Service struct {
+	cfg    Config
+	log    *slog.Logger
+	listen *nats.Conn // only subscriptions: drained first
+	nc     *nats.Conn // answers, and whatever the service itself calls
+	micro  micro.Service
+	pool   *pool
+	memory answers
+	counts sync.Map // endpoint name -> *count
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// count is what nats service stats shows beside micro's own figures, which know only how
+// long a message took to hand over.
+type count struct {
+	done, faults, internal, busy, again atomic.Uint64
+	nanos                               atomic.Uint64
+}
+
+// NewService connects and registers the service; nothing is served yet. It waits for NATS
+// until ctx ends.
+func NewService(ctx context.Context, cfg Config) (*Service, error) {
+	if cfg.Workers == 0 {
+		cfg.Workers = 64
+	}
+	if cfg.Pending == 0 {
+		cfg.Pending = 4096
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = CallFor
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Service{cfg: cfg, log: cfg.Log.With("service", cfg.Name), pool: newPool(cfg.Workers, cfg.Pending)}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	var err error
+	if s.nc, err = cfg.Dialer.Connect(cfg.Name); err != nil {
+		return nil, err
+	}
+	if s.listen, err = cfg.Dialer.Connect(cfg.Name + " listener"); err != nil {
+		s.nc.Close()
+		return nil, err
+	}
+	if err := errors.Join(WaitConnected(ctx, s.nc), WaitConnected(ctx, s.listen)); err != nil {
+		s.close()
+		return nil, fmt.Errorf("start %s: %w", cfg.Name, err)
+	}
+	if cfg.Hidden {
+		return s, nil
+	}
+	s.micro, err = micro.AddService(s.listen, micro.Config{
+		Name:         cfg.Name,
+		Version:      Version,
+		Description:  cfg.Description,
+		StatsHandler: func(e *micro.Endpoint) any { return s.stats(e.Name) },
+	})
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("start %s: %w", cfg.Name, err)
+	}
+	return s, nil
+}
+
+// Conn is the connection for what the service itself calls and publishes. It is closed by
+// [Service.Stop].
+func (s *Service) Conn() *nats.Conn { return s.nc }
+
+// Ready returns once every endpoint is known to the server.
+func (s *Service) Ready(ctx context.Context) error {
+	if err := s.listen.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("start %s: %w", s.cfg.Name, err)
+	}
+	return nil
+}
+
+// Stop takes no more, answers what was taken, and closes the connections. When ctx ends
+// first, what is still under way is cancelled and Stop says so.
+func (s *Service) Stop(ctx context.Context) error {
+	defer s.close()
+	closed := s.listen.StatusChanged(nats.CLOSED)
+	if err := s.listen.Drain(); err == nil {
+		select {
+		case <-closed:
+		case <-ctx.Done():
+		}
+	}
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		s.pool.done.Wait()
+	}()
+	var cut error
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		cut = fmt.Errorf("stop %s: %d commands were cut off", s.cfg.Name, s.pool.load())
+		s.cancel()
+		<-idle
+	}
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := s.nc.FlushWithContext(flush); err != nil && s.nc.IsConnected() {
+		return errors.Join(cut, fmt.Errorf("stop %s: %w", s.cfg.Name, err))
+	}
+	return cut
+}
+
+func (s *Service) close() {
+	s.cancel()
+	s.listen.Close()
+	s.nc.Close()
+}
+
+// stats is an endpoint's own figures.
+func (s *Service) stats(endpoint string) map[string]uint64 {
+	v, ok := s.counts.Load(endpoint)
+	if !ok {
+		return nil
+	}
+	c := v.(*count)
+	done := c.done.Load()
+	return map[string]uint64{
+		"answered": done, "faults": c.faults.Load(), "internal": c.internal.Load(), "busy": c.busy.Load(),
+		"repeated": c.again.Load(), "average_ns": c.nanos.Load() / max(1, done),
+	}
+}
+
+// Validator is a request that knows what is good input. Its error is a fault.
+type Validator interface{ Validate() error }
+
+// HandleOption changes how one method is served.
+type HandleOption func(*endpoint)
+
+// Anyone lets a method be called without a live session.
+func Anyone() HandleOption { return func(e *endpoint) { e.anyone = true } }
+
+// Reads says that a method changes nothing, so that no answer need be remembered and the
+// user's order need not be kept.
+func Reads() HandleOption { return func(e *endpoint) { e.reads = true } }
+
+// endpoint is a method as served: the part that knows no types.
+type endpoint struct {
+	s       *Service
+	subject string
+	anyone  bool
+	reads   bool
+	count   *count
+	handle  func(ctx context.Context, data []byte) ([]byte, error)
+}
+
+// Handle serves m with h, which gets validated input and a context that ends with the
+// caller's patience. Errors of h that are no faults, and its panics, are logged and answered
+// fault.Internal.
+func Handle[Req Validator, Resp any](s *Service, m Method[Req, Resp], h func(context.Context, Req) (Resp, error), opts ...HandleOption) error {
+	e := &endpoint{s: s, subject: string(m), count: &count{}}
+	for _, opt := range opts {
+		opt(e)
+	}
+	if !e.anyone && s.cfg.Authorize == nil {
+		return fmt.Errorf("serve %s: it needs a caller, and the service has no Authorize", m)
+	}
+	e.handle = func(ctx context.Context, data []byte) ([]byte, error) {
+		var req Req
+		if err := decodeRequest(data, &req); err != nil {
+			return nil, err
+		}
+		if err := req.Validate(); err != nil {
+			return nil, err
+		}
+		resp, err := h(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return encode(resp)
+	}
+	if s.cfg.Hidden {
+		_, err := s.listen.Subscribe(e.subject, e.take)
+		return err
+	}
+	request, err := schemaOf[Req]()
+	if err != nil {
+		return err
+	}
+	response, err := schemaOf[Resp]()
+	if err != nil {
+		return err
+	}
+	_, name, _ := strings.Cut(e.subject, "hall."+s.cfg.Name+".")
+	s.counts.Store(name, e.count)
+	return s.micro.AddEndpoint(name,
+		micro.HandlerFunc(func(r micro.Request) {
+			e.take(&nats.Msg{Subject: r.Subject(), Reply: r.Reply(), Header: nats.Header(r.Headers()), Data: r.Data()})
+		}),
+		micro.WithEndpointSubject(e.subject),
+		micro.WithEndpointMetadata(map[string]string{"request_schema": request, "response_schema": response}),
+		micro.WithEndpointPendingLimits(s.cfg.Pending*4, s.cfg.Pending*4*MaxRequest))
+}
+
+// take hands msg to the workers, or answers that there is no room. It runs on the
+// subscription's goroutine and must not wait.
+func (e *endpoint) take(msg *nats.Msg) {
+	timeout := e.s.cfg.Timeout
+	if ms, err := strconv.ParseInt(msg.Header.Get(HeaderTimeout), 10, 64); err == nil && ms > 0 {
+		timeout = min(time.Duration(ms)*time.Millisecond, 10*e.s.cfg.Timeout)
+	}
+	until := time.Now().Add(timeout)
+	key := ""
+	if !e.reads {
+		key = strings.ToLower(msg.Header.Get(HeaderUser))
+	}
+	if !e.s.pool.submit(key, func() { e.serve(msg, until) }) {
+		e.count.busy.Add(1)
+		e.reply(msg, nil, fault.New(fault.Unavailable, "the hall is busy, please try again"), "")
+	}
+}
+
+// serve carries out one command and answers it.
+func (e *endpoint) serve(msg *nats.Msg, until time.Time) {
+	begun := time.Now()
+	if begun.After(until) {
+		return // nobody waits any more, and nothing has been done
+	}
+	command := msg.Header.Get(HeaderCommandID)
+	if command == "" {
+		command = NewID()
+	} else if !goodCommandID(command) {
+		e.reply(msg, nil, fault.New(fault.BadRequest, "%s must be 1 to 64 letters, digits, '-', '_' or '.'", HeaderCommandID), "")
+		return
+	}
+	ctx, cancel := context.WithDeadline(e.s.ctx, until)
+	defer cancel()
+	ctx = trace.Extract(ctx, propagation.HeaderCarrier(msg.Header))
+	c := caller{user: msg.Header.Get(HeaderUser), session: msg.Header.Get(HeaderSession), command: command}
+	if !e.anyone {
+		var err error
+		if c.identity, err = e.s.cfg.Authorize(ctx, c.user, c.session); err != nil {
+			e.reply(msg, nil, e.forPeople(ctx, err, command), "")
+			return
+		}
+		c.user, c.session = c.identity.User, c.identity.Session
+	}
+	ctx = context.WithValue(ctx, callerKey{}, c)
+	memory := ""
+	if !e.reads {
+		memory = e.subject + " " + strings.ToLower(c.user) + " " + command
+		if kept, fresh := e.s.memory.begin(memory, begun); !fresh {
+			e.count.again.Add(1)
+			e.repeat(msg, kept)
+			return
+		}
+	}
+	data, err := e.run(ctx, msg.Data)
+	f := e.forPeople(ctx, err, command)
+	e.count.done.Add(1)
+	e.count.nanos.Add(uint64(time.Since(begun))) //nolint:gosec // a duration since a past moment is positive
+	e.reply(msg, data, f, memory)
+}
+
+// run calls the handler and turns its panic into an error.
+func (e *endpoint) run(ctx context.Context, data []byte) (answer []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return e.handle(ctx, data)
+}
+
+// forPeople turns err into the fault to answer. What was not foreseen is logged here and
+// nowhere else.
+func (e *endpoint) forPeople(ctx context.Context, err error, command string) error {
+	if err == nil {
+		return nil
+	}
+	f, foreseen := fault.From(err)
+	switch {
+	case foreseen:
+		e.count.faults.Add(1)
+		e.s.log.Debug("refused", "subject", e.subject, "command", command, "code", f.Code, "error", err)
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		e.count.faults.Add(1)
+		e.s.log.Warn("out of time", "subject", e.subject, "command", command, "error", err)
+		return unavailable(e.subject)
+	default:
+		e.count.internal.Add(1)
+		e.s.log.Error("internal", "subject", e.subject, "command", command, "error", err,
+			"trace", oteltrace.SpanContextFromContext(ctx).TraceID().String())
+	}
+	return f
+}
+
+// reply sends the outcome of msg, and keeps it under memory unless a retry may do better.
+func (e *endpoint) reply(msg *nats.Msg, data []byte, err error, memory string) {
+	answer := &nats.Msg{Subject: msg.Reply, Data: data}
+	if err != nil {
+		f, _ := fault.From(err)
+		answer.Header = nats.Header{micro.ErrorCodeHeader: {string(f.Code)}, micro.ErrorHeader: {f.Message}}
+	}
+	if memory != "" {
+		if code := fault.CodeOf(err); code.Retry() || code == fault.Internal {
+			e.s.memory.end(memory, nil)
+		} else {
+			e.s.memory.end(memory, answer)
+		}
+	}
+	e.send(answer)
+}
+
+// repeat answers a command that was had before: with its answer, or that it is under way.
+func (e *endpoint) repeat(msg, kept *nats.Msg) {
+	answer := &nats.Msg{Subject: msg.Reply, Header: nats.Header{
+		micro.ErrorCodeHeader: {string(fault.Unavailable)},
+		micro.ErrorHeader:     {"this command is still under way"},
+		headerPending:         {"1"},
+	}}
+	if kept != nil {
+		answer = &nats.Msg{Subject: msg.Reply, Header: kept.Header, Data: kept.Data}
+	}
+	e.send(answer)
+}
+
+// send publishes answer; a message without a reply subject gets none.
+func (e *endpoint) send(answer *nats.Msg) {
+	if answer.Subject == "" {
+		if code := answer.Header.Get(micro.ErrorCodeHeader); code != "" {
+			e.s.log.Info("refused a publish", "subject", e.subject, "code", code, "error", answer.Header.Get(micro.ErrorHeader))
+		}
+		return
+	}
+	if err := e.s.nc.PublishMsg(answer); err != nil {
+		e.s.log.Warn("answer not sent", "subject", e.subject, "error", err)
+	}
+}

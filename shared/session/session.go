@@ -1,0 +1,79 @@
+package session
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// State is where a session is in its life.
+type State string
+
+// The states. An Ending session is over: whoever finds it tells the hall and deletes it.
+const (
+	Alive  State = "alive"
+	Away   State = "away"
+	Ending State = "ending"
+)
+
+// Record is a user's session as stored under the user's id.
+type Record struct {
+	User    string    `json:"user"`    // canonical name
+	UserID  string    `json:"user_id"` // the key
+	Session string    `json:"session"`
+	State   State     `json:"state"`
+	Since   time.Time `json:"since"`          // of the session
+	Edge    string    `json:"edge,omitzero"`  // the edge that holds it
+	Conn    string    `json:"conn,omitzero"`  // the connection there
+	Command string    `json:"command"`        // the sign-in that claimed it
+	Claimed uint64    `json:"epoch,omitzero"` // see Epoch; 0 in the claim itself
+
+	// What is left to do. Until and EdgeLost are of a session that is Ending; Prev is the
+	// session that this one took over from, until its end has been told.
+	Until    time.Time `json:"until,omitzero"`
+	EdgeLost bool      `json:"edge_lost,omitzero"`
+	Prev     *Previous `json:"prev,omitzero"`
+
+	Revision uint64    `json:"-"` // of the key, as read
+	Written  time.Time `json:"-"` // when that was stored, by the server's clock
+}
+
+// Previous is a session that was taken over.
+type Previous struct {
+	Session  string    `json:"session"`
+	Epoch    uint64    `json:"epoch"`
+	Edge     string    `json:"edge,omitzero"`
+	Conn     string    `json:"conn,omitzero"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	EdgeLost bool      `json:"edge_lost,omitzero"`
+}
+
+// Epoch orders a user's sessions. It is the key's revision at the claim: the bucket gives
+// revisions in growing order and never twice, also after the key was deleted.
+func (r Record) Epoch() uint64 {
+	if r.Claimed != 0 {
+		return r.Claimed
+	}
+	return r.Revision
+}
+
+// Live tells whether the session's commands are to be accepted.
+func (r Record) Live() bool { return r.Session != "" && r.State != Ending }
+
+// Parse reads the record in e.
+func Parse(e jetstream.KeyValueEntry) (Record, error) {
+	var r Record
+	if err := json.Unmarshal(e.Value(), &r); err != nil {
+		return Record{}, err
+	}
+	r.Revision, r.Written = e.Revision(), e.Created()
+	return r, nil
+}
+
+// Lease is what an edge keeps in the bucket "edges" under its id, for as long as it lives.
+type Lease struct {
+	Edge  string    `json:"edge"`
+	Since time.Time `json:"since"`
+}

@@ -1,0 +1,11 @@
+// Package streams declares what the hall stores in JetStream, and writes and reads it.
+//
+// Every stream and bucket is declared here, once. A part calls [Ensure] when it starts:
+// what is missing is created, what differs is refused with the field that differs, and
+// nothing that holds data is ever created again.
+//
+// [Publish] stores an event so that a retry cannot double it; [Range], [History] and
+// [LastSequences] read the stream HALL_EVENTS by direct get (NATS ADR-31), which any replica
+// may answer, also one that is behind: whoever finds a hole asks [Kept], which the leader
+// answers.
+package streams

@@ -1,0 +1,34 @@
+package streams
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Publish stores v at subject under the message id, and gives its sequence once JetStream
+// has acknowledged it. It retries with the same id until ctx ends, so that v is stored once
+// whatever happens in between; then it is fault.Unavailable and the outcome is unknown. A
+// repeated id within [DuplicateWindow] gives the first one's sequence.
+func Publish(ctx context.Context, js jetstream.JetStream, subject, id string, v any) (uint64, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return 0, fmt.Errorf("encode %T: %w", v, err)
+	}
+	msg := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.MsgIDHeader: {id}}, Data: data}
+	var seq uint64
+	err = Retry(ctx, func(ctx context.Context) error {
+		ack, err := js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
+		if err == nil {
+			seq = ack.Sequence // of the first one, too, when ack.Duplicate
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store %s at %s: %w", id, subject, err)
+	}
+	return seq, nil
+}
