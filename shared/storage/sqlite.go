@@ -133,11 +133,11 @@ func checkFile(path string) error {
 	magic := make([]byte, len(sqliteMagic))
 	n, err := io.ReadFull(f, magic)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		// SQLite would take an empty file for a new database. We never leave one behind
 		// (createSQLite), so what was in it is lost.
 		return errors.New("it is empty: a database was cut off here, restore it from a backup or move it away")
-	case err != nil && err != io.ErrUnexpectedEOF:
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("read: %w", err)
 	case !bytes.Equal(magic[:n], sqliteMagic):
 		return errors.New("it is not a SQLite database")
