@@ -59,9 +59,14 @@ func Attempt(d time.Duration) CallOption {
 	return func(o *callOptions) { o.attempt, o.patience = d, d }
 }
 
+// ErrNobody is in the error of a call that nobody was there to take, however often it was
+// sent: the command was not carried out. Any other fault.Unavailable leaves that open.
+var ErrNobody = errors.New("nobody serves it")
+
 // Call sends req and gives the answer. It sends the same command id again until an answer
 // comes, ctx ends, or [CallFor] has passed; then it is fault.Unavailable and the outcome is
-// unknown. A fault of the service is returned as it is, an unavailable one too.
+// unknown, unless the error is also [ErrNobody]. A fault of the service is returned as it
+// is, an unavailable one too.
 func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opts ...CallOption) (Resp, error) {
 	var resp Resp
 	o := callOptions{attempt: attemptFor}
@@ -96,9 +101,10 @@ func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opt
 
 // send repeats msg until somebody answers it for good.
 func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*nats.Msg, error) {
-	alive, wait := time.Now(), backOff
+	alive, wait, nobody := time.Now(), backOff, true
 	for {
 		answer, err := try(ctx, nc, msg, o.attempt)
+		nobody = nobody && errors.Is(err, nats.ErrNoResponders)
 		switch {
 		case err == nil && answer.Header.Get(headerPending) == "":
 			return answer, nil
@@ -112,7 +118,7 @@ func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*na
 		}
 		silent := time.Since(alive)
 		if ctx.Err() != nil || o.patience > 0 && silent >= o.patience {
-			return nil, unavailable(msg.Subject)
+			return nil, silence(msg.Subject, nobody)
 		}
 		pause := wait/2 + rand.N(wait/2+1)
 		if o.patience > 0 {
@@ -120,7 +126,7 @@ func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*na
 		}
 		select {
 		case <-ctx.Done():
-			return nil, unavailable(msg.Subject)
+			return nil, silence(msg.Subject, nobody)
 		case <-time.After(pause):
 		}
 		wait = min(2*wait, backOffTo)
@@ -135,6 +141,14 @@ func try(ctx context.Context, nc *nats.Conn, msg *nats.Msg, d time.Duration) (*n
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	return nc.RequestMsgWithContext(ctx, msg)
+}
+
+// silence is what becomes of a call without an answer.
+func silence(subject string, nobody bool) error {
+	if nobody {
+		return fmt.Errorf("%w (%w)", unavailable(subject), ErrNobody)
+	}
+	return unavailable(subject)
 }
 
 // unavailable names the service of subject, not the subject.
