@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -183,13 +184,21 @@ func Retry(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// Passing tells whether the same request may succeed later: NATS or JetStream is away, or
-// the same id is just being stored (10158).
+// Passing tells whether the same request may succeed later: NATS or JetStream is away, the
+// same id is just being stored (10158), or a batch was cut by an election (10176) or is one
+// too many at a time (10210).
 func Passing(err error) bool {
+	if Taken(err) {
+		return false
+	}
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
 		// 503 is an election or an overload; 408 a request that timed out inside.
-		return api.ErrorCode == codeIDInProcess || api.Code == 503 || api.Code == 408
+		switch api.ErrorCode {
+		case codeIDInProcess, codeBatchIncomplete, codeBatchesInFlight:
+			return true
+		}
+		return api.Code == 503 || api.Code == 408
 	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) ||
@@ -206,5 +215,19 @@ func Conflict(err error) bool {
 		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
-// codeIDInProcess is the server's JSStreamDuplicateMessageConflict.
-const codeIDInProcess jetstream.ErrorCode = 10158
+// Taken tells whether a stream with one message per subject refused a second one. On several
+// replicas the first may still be on its way, and can even be lost with its leader: the loser
+// reads it, and if nothing is there tries again.
+func Taken(err error) bool {
+	var api *jetstream.APIError
+	// The code (JSStreamStoreFailedF) is that of a full or broken store, too, with 503, as if
+	// trying again could help; only the words differ.
+	return errors.As(err, &api) && api.ErrorCode == codeStoreFailed &&
+		strings.Contains(api.Description, "maximum messages per subject exceeded")
+}
+
+// Codes of the server that its client has no names for.
+const (
+	codeStoreFailed jetstream.ErrorCode = 10077 // JSStreamStoreFailedF
+	codeIDInProcess jetstream.ErrorCode = 10158 // JSStreamDuplicateMessageConflict
+)

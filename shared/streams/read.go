@@ -38,6 +38,7 @@ type Msg struct {
 	Subject string
 	Seq     uint64
 	At      time.Time
+	ID      string // its Nats-Msg-Id; only what Range and History give has it
 	Data    []byte
 }
 
@@ -54,10 +55,15 @@ func (m Msg) Decode(channel string, prev uint64) (event.Stored, error) {
 // Range reads what subject stores in (after, upTo], in order, from whichever replica
 // answers, and hands it to each until that gives false.
 func Range(ctx context.Context, js jetstream.JetStream, subject string, after, upTo uint64, each func(Msg) bool) error {
+	return RangeOf(ctx, js, Events, subject, after, upTo, each)
+}
+
+// RangeOf is [Range] in any of the streams; subject may have wildcards.
+func RangeOf(ctx context.Context, js jetstream.JetStream, stream, subject string, after, upTo uint64, each func(Msg) bool) error {
 	for more := true; more && after < upTo; {
 		ask := map[string]any{"seq": after + 1, "next_by_subj": subject, "batch": page}
 		n := 0
-		err := directGet(ctx, js, ask, func(m Msg) bool {
+		err := directGet(ctx, js, stream, ask, func(m Msg) bool {
 			n++
 			after = m.Seq
 			more = m.Seq <= upTo && each(m)
@@ -113,7 +119,7 @@ func LastSequences(ctx context.Context, js jetstream.JetStream, subjects []strin
 	last := map[string]uint64{}
 	for some := range slices.Chunk(subjects, 1000) {
 		ask := map[string]any{"multi_last": some, "seq": max(1, from), "batch": len(some)}
-		err := directGet(ctx, js, ask, func(m Msg) bool {
+		err := directGet(ctx, js, Events, ask, func(m Msg) bool {
 			last[m.Subject] = m.Seq
 			return true
 		})
@@ -124,11 +130,28 @@ func LastSequences(ctx context.Context, js jetstream.JetStream, subjects []strin
 	return last, nil
 }
 
-// directGet asks HALL_EVENTS for a batch (NATS ADR-31) and hands each message on until each
+// LastOf gives the last message of each subject, which may have no wildcards, as one replica
+// has them at one moment; a subject without one is missing. The replica may be behind: who
+// asks for a message too that it knows to be stored, and finds it in the answer, knows that
+// it has seen all that was stored before it.
+func LastOf(ctx context.Context, js jetstream.JetStream, stream string, subjects ...string) (map[string]Msg, error) {
+	last := map[string]Msg{}
+	ask := map[string]any{"multi_last": subjects, "batch": len(subjects)}
+	err := directGet(ctx, js, stream, ask, func(m Msg) bool {
+		last[m.Subject] = m
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the last of %v: %w", subjects, err)
+	}
+	return last, nil
+}
+
+// directGet asks a stream for a batch (NATS ADR-31) and hands each message on until each
 // gives false. A batch that does not come whole is an error: a reader that took it for the
 // end would make a hole (which is why natsext.RequestMany, silent at its timeout, is not
 // used).
-func directGet(ctx context.Context, js jetstream.JetStream, ask map[string]any, each func(Msg) bool) error {
+func directGet(ctx context.Context, js jetstream.JetStream, stream string, ask map[string]any, each func(Msg) bool) error {
 	req, err := json.Marshal(ask)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
@@ -140,7 +163,7 @@ func directGet(ctx context.Context, js jetstream.JetStream, ask map[string]any, 
 		return err
 	}
 	defer func() { _ = sub.Unsubscribe() }() // the connection is closed: so is the subscription
-	if err := nc.PublishRequest("$JS.API.DIRECT.GET."+Events, inbox, req); err != nil {
+	if err := nc.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, req); err != nil {
 		return err
 	}
 	for {
@@ -165,7 +188,7 @@ func directGet(ctx context.Context, js jetstream.JetStream, ask map[string]any, 
 		if err != nil {
 			return fmt.Errorf("direct get: time: %w", err)
 		}
-		if !each(Msg{Subject: m.Header.Get(jetstream.SubjectHeader), Seq: seq, At: at, Data: m.Data}) {
+		if !each(Msg{Subject: m.Header.Get(jetstream.SubjectHeader), Seq: seq, At: at, ID: m.Header.Get(jetstream.MsgIDHeader), Data: m.Data}) {
 			return nil
 		}
 	}
