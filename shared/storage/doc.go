@@ -10,7 +10,8 @@
 //     refused with its path and the reason. Open never puts an empty database in its place.
 //   - Migrations run in order, each once, all or none: an interrupted start is repeated.
 //   - One writer. [IsBusy] knows the error of a database that another program has locked
-//     for longer than two seconds, [IsDuplicate] that of a unique column.
+//     for longer than two seconds, [IsFull] that of a full disk, [IsDuplicate] that of a
+//     unique column.
 //   - No value of a query is ever logged.
 //
 // A DB has one connection. Within a transaction use the tx that you were given: a query

@@ -235,6 +235,17 @@ func isSQLiteBusy(err error) bool {
 	return primary == sqlite3.SQLITE_BUSY || primary == sqlite3.SQLITE_LOCKED
 }
 
+// A file system that is full, or whose quota is, shows as FULL when the database grows and as
+// a failed write or a failed index when the log does.
+func isSQLiteFull(err error) bool {
+	switch code := sqliteCode(err); code {
+	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_FSYNC:
+		return true
+	default:
+		return code&0xff == sqlite3.SQLITE_FULL
+	}
+}
+
 func isSQLiteDamage(err error) bool {
 	primary := sqliteCode(err) & 0xff
 	return primary == sqlite3.SQLITE_CORRUPT || primary == sqlite3.SQLITE_NOTADB

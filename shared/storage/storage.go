@@ -56,6 +56,10 @@ func IsDuplicate(err error) bool {
 // whole of the busy timeout. Nothing was changed; the same may succeed later.
 func IsBusy(err error) bool { return isSQLiteBusy(err) }
 
+// IsFull tells whether err came from a disk that took no more. Nothing was changed; the same
+// may succeed when there is space again.
+func IsFull(err error) bool { return isSQLiteFull(err) }
+
 // migrationsTable has one row per migration that has run, its ID.
 const migrationsTable = "migrations"
 
@@ -104,6 +108,10 @@ func refuseNewer(tx *gorm.DB, known []*gormigrate.Migration) error {
 func gormConfig() *gorm.Config {
 	return &gorm.Config{
 		Logger: quiet{},
+		// One statement is a transaction by itself. gorm's own around it would hide why one
+		// failed that SQLite rolled back at once, as on a full disk: what gorm then gives
+		// is the error of its second roll-back.
+		SkipDefaultTransaction: true,
 		// One zone, so that times compare as they are stored.
 		NowFunc: func() time.Time { return time.Now().UTC() },
 	}
