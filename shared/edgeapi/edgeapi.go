@@ -1,10 +1,6 @@
 package edgeapi
 
-import (
-	"time"
-
-	"gamehall/shared/bus"
-)
+import "gamehall/shared/bus"
 
 // Alive asks whether a connection still stands. It is what a second sign-in is decided by.
 const Alive bus.Method[AliveRequest, AliveResponse] = "hall.edge.*.alive"
@@ -39,16 +35,16 @@ func (TakeoverRequest) Validate() error { return nil }
 type TakeoverResponse struct{}
 
 // Whisper delivers a line to one session. The edge drops a command id that it has had and
-// gives its first answer again.
+// gives its first answer again; another session's is another command.
 const Whisper bus.Method[WhisperRequest, WhisperResponse] = "hall.edge.*.whisper"
 
-// WhisperRequest is the line, who said it to whom and when, and the session it is for.
+// WhisperRequest is the line, who said it to whom, and the session it is for. It holds no
+// time: a retry, also by another copy of chat, is the same request and so known again.
 type WhisperRequest struct {
-	Session string    `json:"session"`
-	From    string    `json:"from"`
-	To      string    `json:"to"`
-	Text    string    `json:"text"`
-	At      time.Time `json:"at"`
+	Session string `json:"session"`
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Text    string `json:"text"`
 }
 
 // Validate finds nothing to refuse.
