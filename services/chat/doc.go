@@ -1,0 +1,22 @@
+// Package chat owns what is said in the lobby: lines, whispers, and the history of every
+// channel. Reach for [Run] first; its methods are those of package chatapi.
+//
+// # Promises
+//
+//   - A line that Say answered is stored, once, whatever was retried or died in between,
+//     and its sequence is its place in the one order that everybody sees.
+//   - No line of a session enters the lobby more than 5 s after that session is over.
+//   - A whisper reaches the edge of its target alone, and is delivered or refused with
+//     user_offline, never both. When an edge has the whisper and does not answer, the
+//     outcome is unknown, which is unavailable and never user_offline.
+//   - Somebody who is offline and somebody who does not exist give the same answer.
+//   - History shows a room to its members alone, from their own join on.
+//
+// The text of a line is text: a leading / is no command here.
+//
+// # Who owns what
+//
+// The service keeps no data of its own: lines are in the stream, sessions and leases in
+// their buckets. So any number of copies may run, and nothing is lost with one. Its
+// [session.Directory] owns the one goroutine beside the bus's workers.
+package chat

@@ -1,0 +1,111 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gamehall/shared/bus"
+	"gamehall/shared/chatapi"
+	"gamehall/shared/session"
+	"gamehall/shared/streams"
+)
+
+// Config says how to run the service. The zero Config is good for one machine.
+type Config struct {
+	NATS     bus.Dialer
+	Replicas int          // of streams and buckets; default 1
+	Bare     bool         // accept a command without Hall-Session for a user who is signed in
+	Log      *slog.Logger // default slog.Default
+
+	// trust is how long a check of the caller's session is good for; tests shorten it.
+	trust time.Duration
+}
+
+// Service is a running copy of the service.
+type Service struct {
+	bus      *bus.Service
+	js       jetstream.JetStream
+	edges    jetstream.KeyValue // the edges' leases
+	sessions *session.Directory
+	trust    time.Duration
+	log      *slog.Logger
+	poison   sync.Map // sequences of events that cannot be read and were told
+}
+
+// Run serves until ctx ends, then answers what it already accepted.
+func Run(ctx context.Context, cfg Config) error {
+	s, err := Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return bus.ServeUntil(ctx, s.Stop)
+}
+
+// Start returns once every method is served. It waits for an absent NATS until ctx ends.
+// Who called stops the service.
+func Start(ctx context.Context, cfg Config) (*Service, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.trust == 0 {
+		cfg.trust = trustFor
+	}
+	s := &Service{trust: cfg.trust, log: cfg.Log.With("service", "chat")}
+	var err error
+	s.bus, err = bus.NewService(ctx, bus.Config{
+		Name:        "chat",
+		Description: "lobby lines, whispers, history",
+		Dialer:      cfg.NATS,
+		Log:         cfg.Log,
+		// The directory is opened on the service's own connection, so after this.
+		Authorize: func(ctx context.Context, user, id string) (bus.Identity, error) {
+			return s.sessions.Authorize(cfg.Bare)(ctx, user, id)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.serve(ctx, cfg); err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.DrainFor)
+		defer cancel()
+		return nil, errors.Join(fmt.Errorf("start chat: %w", err), s.Stop(stopping))
+	}
+	return s, nil
+}
+
+func (s *Service) serve(ctx context.Context, cfg Config) (err error) {
+	if s.js, err = jetstream.New(s.bus.Conn()); err != nil {
+		return err
+	}
+	if err := streams.Ensure(ctx, s.js, streams.Options{Replicas: cfg.Replicas}); err != nil {
+		return err
+	}
+	if s.edges, err = s.js.KeyValue(ctx, streams.Edges); err != nil {
+		return fmt.Errorf("open leases: %w", err)
+	}
+	if s.sessions, err = session.Open(ctx, s.js, cfg.Log); err != nil {
+		return err
+	}
+	return errors.Join(
+		bus.Handle(s.bus, chatapi.Say, s.say),
+		bus.Handle(s.bus, chatapi.Whisper, s.whisper),
+		bus.Handle(s.bus, chatapi.History, s.history, bus.Reads()),
+		s.bus.Ready(ctx),
+	)
+}
+
+// Stop takes no more commands and answers those that it had. When ctx ends first they are
+// cut off, and Stop says so.
+func (s *Service) Stop(ctx context.Context) error {
+	err := s.bus.Stop(ctx)
+	if s.sessions != nil {
+		s.sessions.Close()
+	}
+	return err
+}
