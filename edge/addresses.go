@@ -1,0 +1,171 @@
+package edge
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"gamehall/shared/fault"
+)
+
+// addresses bounds what one address may do. Trusted ones may do all. The counts are this
+// edge's own: several edges allow as many times more.
+type addresses struct {
+	perIP int
+	nets  []netip.Prefix
+
+	mu      sync.Mutex // guards the rest
+	conns   map[netip.Prefix]int
+	dials   limiters[netip.Prefix]
+	signIns limiters[netip.Prefix]
+	pairs   limiters[pair]
+	users   limiters[string]
+	signUps limiters[netip.Prefix]
+	allUps  *rate.Limiter
+}
+
+// pair is a user's name as typed, case aside, and an address.
+type pair struct {
+	user string
+	addr netip.Prefix
+}
+
+// limiters are token buckets by key; a full one is forgotten.
+type limiters[K comparable] struct {
+	every time.Duration // a token
+	burst int
+	all   map[K]*rate.Limiter
+}
+
+func newLimiters[K comparable](n int, in time.Duration) limiters[K] {
+	return limiters[K]{every: in / time.Duration(n), burst: n, all: map[K]*rate.Limiter{}}
+}
+
+func (l *limiters[K]) get(k K) *rate.Limiter {
+	r := l.all[k]
+	if r == nil {
+		r = rate.NewLimiter(rate.Every(l.every), l.burst)
+		l.all[k] = r
+	}
+	return r
+}
+
+func (l *limiters[K]) sweep(now time.Time) {
+	for k, r := range l.all {
+		if r.TokensAt(now) >= float64(l.burst) {
+			delete(l.all, k)
+		}
+	}
+}
+
+func newAddresses(cfg Config) *addresses {
+	return &addresses{
+		perIP: cfg.ConnectionsPerIP, nets: cfg.TrustedNets,
+		conns:   map[netip.Prefix]int{},
+		dials:   newLimiters[netip.Prefix](newPerWindow, newWindow),
+		signIns: newLimiters[netip.Prefix](signInPerAddress, time.Minute),
+		pairs:   newLimiters[pair](signInPerUserAndAddress, time.Minute),
+		users:   newLimiters[string](signInPerUser, signInUserWindow),
+		signUps: newLimiters[netip.Prefix](signUpPerAddress, time.Hour),
+		allUps:  rate.NewLimiter(rate.Every(10*time.Minute/signUpAll), signUpAll),
+	}
+}
+
+func (a *addresses) trusted(addr netip.Addr) bool {
+	for _, n := range a.nets {
+		if n.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// customer is the part of an address that one customer has.
+func customer(addr netip.Addr) netip.Prefix {
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = addressBits
+	}
+	p, err := addr.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// open counts a connection, or refuses it.
+func (a *addresses) open(c *conn) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	from := customer(c.addr)
+	if !c.trusted && (a.conns[from] >= a.perIP || !a.dials.get(from).Allow()) {
+		return false
+	}
+	a.conns[from]++
+	return true
+}
+
+func (a *addresses) close(c *conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	from := customer(c.addr)
+	if a.conns[from]--; a.conns[from] <= 0 {
+		delete(a.conns, from)
+	}
+}
+
+// signUp counts a sign-up. Fault: rate_limited.
+func (a *addresses) signUp(c *conn) error {
+	if c.trusted {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.signUps.get(customer(c.addr)).Allow() || !a.allUps.Allow() {
+		return fault.New(fault.RateLimited, "too many new accounts from your network, please try again later")
+	}
+	return nil
+}
+
+// signIn counts a sign-in, and holds it for a while when its user is asked for too often: an
+// owner with the right password is never locked out. Fault: rate_limited.
+func (a *addresses) signIn(ctx context.Context, c *conn, user string) error {
+	if c.trusted {
+		return nil
+	}
+	user = strings.ToLower(user)
+	from := customer(c.addr)
+	a.mu.Lock()
+	ok := a.signIns.get(from).Allow() && a.pairs.get(pair{user, from}).Allow()
+	late := ok && !a.users.get(user).Allow()
+	a.mu.Unlock()
+	if !ok {
+		return fault.New(fault.RateLimited, "too many sign-ins, please try again in a minute")
+	}
+	if !late {
+		return nil
+	}
+	timer := time.NewTimer(signInDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.done:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// sweep forgets what has recovered.
+func (a *addresses) sweep(now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.dials.sweep(now)
+	a.signIns.sweep(now)
+	a.pairs.sweep(now)
+	a.users.sweep(now)
+	a.signUps.sweep(now)
+}

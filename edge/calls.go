@@ -1,0 +1,74 @@
+package edge
+
+import (
+	"context"
+
+	"gamehall/shared/edgeapi"
+	"gamehall/shared/wire"
+)
+
+// calls answers what services ask of this edge under one tenure.
+type calls struct {
+	e *Edge
+	t *tenure
+}
+
+// alive says whether a connection stands. One without a session counts while its sign-in is
+// under way: of two at the same instant only one may win.
+func (a *calls) alive(_ context.Context, req edgeapi.AliveRequest) (edgeapi.AliveResponse, error) {
+	c := a.e.sessions.conn(req.Conn)
+	if c == nil || a.t.check() != nil {
+		return edgeapi.AliveResponse{}, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stands := !c.dead && !c.closing && !c.lost
+	has := c.pending || c.session != nil && !c.session.ending
+	return edgeapi.AliveResponse{Alive: stands && has}, nil
+}
+
+// takeover closes a connection whose session somebody else has now. From its answer on the
+// old client is told nothing but that.
+func (a *calls) takeover(_ context.Context, req edgeapi.TakeoverRequest) (edgeapi.TakeoverResponse, error) {
+	c := a.e.sessions.conn(req.Conn)
+	if c == nil {
+		return edgeapi.TakeoverResponse{}, nil
+	}
+	c.mu.Lock()
+	meant := c.session == nil && c.pending || c.session != nil && c.session.id == req.Session
+	if meant {
+		c.lost = true
+	}
+	c.mu.Unlock()
+	if !meant {
+		return edgeapi.TakeoverResponse{}, nil
+	}
+	s, first := c.endSession()
+	c.close(wire.SignedInElsewhere)
+	if first {
+		a.e.background(func() { a.e.letGo(c, s) })
+	}
+	return edgeapi.TakeoverResponse{}, nil
+}
+
+// whisper shows a line to one session. Having it queued for a connection that stands is
+// having delivered it.
+func (a *calls) whisper(_ context.Context, req edgeapi.WhisperRequest) (edgeapi.WhisperResponse, error) {
+	c, s := a.e.sessions.session(req.Session)
+	if s == nil || a.t.check() != nil || c.current() != s {
+		return edgeapi.WhisperResponse{}, nil
+	}
+	p := wire.Private{Kind: wire.KindWhisper, From: req.From, To: req.To, Text: req.Text}
+	return edgeapi.WhisperResponse{Delivered: c.tell(p)}, nil
+}
+
+// entered lets a session hear the room that its user is in, whoever asked for it.
+func (a *calls) entered(ctx context.Context, req edgeapi.EnteredRequest) (edgeapi.EnteredResponse, error) {
+	c, s := a.e.sessions.session(req.Session)
+	if s == nil {
+		return edgeapi.EnteredResponse{}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, beginWithin)
+	defer cancel()
+	return edgeapi.EnteredResponse{}, a.e.enter(ctx, c, s, room{name: req.Room, id: req.RoomID, seq: req.Seq})
+}

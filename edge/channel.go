@@ -1,0 +1,219 @@
+package edge
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"gamehall/shared/event"
+	"gamehall/shared/wire"
+)
+
+// channel is one that sessions of this edge are in: its shared log, and where in the
+// stream's order the log is. The hub's goroutine alone appends.
+type channel struct {
+	name string // "lobby", "game21", "room.<id>"
+	told []bool // by writer, guarded by it: it is about to look
+	sub  *nats.Subscription
+	refs int // who needs the channel; guarded by the hub
+	// ready is closed once last is known, or with err set that it could not be found.
+	ready chan struct{}
+	err   error
+
+	// The hub's own.
+	known   bool        // last is known
+	held    []*nats.Msg // live messages behind a hole, or from before last was known
+	filling bool
+
+	mu      sync.Mutex // guards the rest
+	last    uint64     // sequence of the last event in the log
+	lines   *log
+	recent  []place  // ring: where the last events begin
+	oldest  int      // of the ring
+	from    uint64   // events up to this one are not in recent
+	waiting []waiter // sessions that joined at a sequence the log has not reached
+	marks   []mark
+}
+
+// mark is closed once the log has reached a sequence.
+type mark struct {
+	seq  uint64
+	done chan struct{}
+}
+
+// place is where in the log an event begins.
+type place struct {
+	seq uint64
+	at  cursor
+}
+
+// waiter is a session that hears the channel from the first event after seq on.
+type waiter struct {
+	c    *conn
+	slot int
+	s    *session
+	seq  uint64
+}
+
+func newChannel(name string, writers int) *channel {
+	return &channel{name: name, told: make([]bool, writers), ready: make(chan struct{}), lines: newLog()}
+}
+
+// begin lets the log start after the event with sequence seq.
+func (ch *channel) begin(seq uint64) {
+	ch.mu.Lock()
+	ch.last, ch.from = seq, seq
+	ch.mu.Unlock()
+	ch.known = true
+}
+
+// join lets session s of c hear what the channel tells after seq, in slot. It gives false
+// when that is further back than the log remembers.
+func (ch *channel) join(c *conn, s *session, slot int, seq uint64) bool {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if seq > ch.last {
+		ch.waiting = append(ch.waiting, waiter{c, slot, s, seq})
+		return true
+	}
+	kept := true
+	at := ch.lines.here()
+	for i := range ch.recent {
+		if p := ch.recent[(ch.oldest+i)%len(ch.recent)]; p.seq > seq {
+			at = p.at
+			kept = i > 0 || seq >= ch.from
+			break
+		}
+	}
+	ch.attach(c, s, slot, at)
+	return kept
+}
+
+// attach is called with ch.mu held, so that the log does not move.
+func (ch *channel) attach(c *conn, s *session, slot int, at cursor) {
+	c.mu.Lock()
+	ok := !c.dead && !c.closing && c.session == s
+	if ok {
+		c.out.hear(slot, ch.lines, at)
+	}
+	c.mu.Unlock()
+	if ok {
+		c.w.member(ch, c, true)
+	}
+}
+
+// leave ends what a session hears of the channel; what has been told so far is still sent.
+func (ch *channel) leave(c *conn, slot int) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.drop(c)
+	c.mu.Lock()
+	heard := c.out.feeds[slot] != nil && c.out.feeds[slot].log == ch.lines
+	if heard {
+		c.out.leave(slot, ch.lines.end.Load())
+	}
+	c.mu.Unlock()
+	if heard {
+		c.w.member(ch, c, false)
+	}
+}
+
+// drop takes c from those that wait; ch.mu is held.
+func (ch *channel) drop(c *conn) {
+	for i := 0; i < len(ch.waiting); i++ {
+		if ch.waiting[i].c == c {
+			ch.waiting = append(ch.waiting[:i], ch.waiting[i+1:]...)
+			i--
+		}
+	}
+}
+
+// add appends an event. Sessions that waited for it to pass begin behind it or before it.
+func (ch *channel) add(e event.Stored) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.admit(e.Seq)
+	p := place{seq: e.Seq, at: ch.lines.here()}
+	if len(ch.recent) < recentMost {
+		ch.recent = append(ch.recent, p)
+	} else {
+		ch.from = ch.recent[ch.oldest].seq
+		ch.recent[ch.oldest] = p
+		ch.oldest = (ch.oldest + 1) % len(ch.recent)
+	}
+	ch.lines.append(wire.AppendEvent(nil, e, zone()))
+	ch.reach(e.Seq)
+}
+
+// skip moves past an event that cannot be shown.
+func (ch *channel) skip(seq uint64) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.admit(seq)
+	ch.reach(seq)
+}
+
+// reach moves the end of the log and wakes who waits for it; ch.mu is held.
+func (ch *channel) reach(seq uint64) {
+	ch.last = seq
+	left := ch.marks[:0]
+	for _, m := range ch.marks {
+		if m.seq <= seq {
+			close(m.done)
+			continue
+		}
+		left = append(left, m)
+	}
+	clear(ch.marks[len(left):])
+	ch.marks = left
+}
+
+// wait returns once the log has reached seq, or ctx ends.
+func (ch *channel) wait(ctx context.Context, seq uint64) {
+	ch.mu.Lock()
+	if ch.last >= seq {
+		ch.mu.Unlock()
+		return
+	}
+	m := mark{seq, make(chan struct{})}
+	ch.marks = append(ch.marks, m)
+	ch.mu.Unlock()
+	select {
+	case <-m.done:
+	case <-ctx.Done():
+	}
+}
+
+// note tells every session in the channel something that is no event of it.
+func (ch *channel) note(p wire.Private) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.lines.append(wire.AppendPrivate(nil, p, time.Now()))
+}
+
+// admit attaches the waiters whose join is before the event next, which is about to be
+// appended; ch.mu is held.
+func (ch *channel) admit(next uint64) {
+	if len(ch.waiting) == 0 {
+		return
+	}
+	left := ch.waiting[:0]
+	for _, w := range ch.waiting {
+		if w.seq < next {
+			ch.attach(w.c, w.s, w.slot, ch.lines.here())
+			continue
+		}
+		left = append(left, w)
+	}
+	clear(ch.waiting[len(left):])
+	ch.waiting = left
+}
+
+// reached gives the last sequence in the log.
+func (ch *channel) reached() uint64 {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.last
+}

@@ -1,0 +1,36 @@
+// Package edge is the hall's front: it holds the players' connections and turns what they
+// type into calls of the services, and what the services tell into what players read.
+//
+// [Start] opens the ports; [Edge.Stop] drains. An edge needs NATS and nothing else; any
+// number of edges run side by side, each under an id of its own.
+//
+// # What it promises
+//
+//   - One command at a time per connection, in the order typed. A command is answered, with
+//     its outcome or with "unavailable", and never vanishes: one that changes something is
+//     sent again with the same id for 15 s, and after 2 s the player is told that it takes
+//     longer.
+//   - A session sees every event of its channels exactly once and in the stream's order,
+//     from behind its own join up to before its own leaving, whatever is lost on the way
+//     ([hub] finds and fills holes, the last message's too).
+//   - A session that reads too slowly is closed and hurts nobody.
+//   - An edge that cannot renew its lease for 20 s lets go of its sessions and serves no
+//     command of theirs any more.
+//   - Nothing that a player typed reaches another terminal as a control character.
+//
+// # The fan-out
+//
+// An event is encoded once per dialect and appended to its channel's log; a session is a
+// cursor into that. A few writers, one a processor, each own a share of the connections:
+// news of a channel wake a writer once, and it sends each session everything that it has
+// not had in one write. A write never waits: a socket that is full gets a goroutine of its
+// own until it has caught up. An idle connection holds no buffer; chunks of a log that
+// every cursor has passed are garbage.
+//
+// # Who owns what
+//
+// A connection's reading goroutine carries out its commands and alone touches its
+// [lineReader] and [pace]. The hub's goroutine alone appends to logs. A writer's goroutine
+// alone sends. The rest of a connection is guarded by its mutex, which is never held during
+// a call or a write; where several are needed the order is channel, connection, writer.
+package edge

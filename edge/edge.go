@@ -1,0 +1,286 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gamehall/shared/bus"
+	"gamehall/shared/streams"
+	"gamehall/shared/wire"
+)
+
+// Config says how an edge runs. The zero Config listens on free ports of loopback, trusts
+// nobody and finds NATS at its default address.
+type Config struct {
+	NATS     bus.Dialer
+	Replicas int // of streams and KV; default 1
+
+	TCP  string // address of the line port; default 127.0.0.1:0
+	HTTP string // address of the HTTP port; default 127.0.0.1:0
+
+	TrustedNets      []netip.Prefix // exempt from sign-up, sign-in and connection limits
+	ConnectionsPerIP int            // open at one time, /64 for IPv6; default 32
+	Connections      int            // open in all; default is what the process may open
+	Rate             float64        // commands a second and session; 0 is no limit
+	Burst            int            // default 20
+
+	AwayAfter time.Duration // without a command; 0 is never
+	IdleAfter time.Duration // away, then the connection is closed; 0 is never
+
+	Log *slog.Logger // default slog.Default
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.TCP == "" {
+		cfg.TCP = "127.0.0.1:0"
+	}
+	if cfg.HTTP == "" {
+		cfg.HTTP = "127.0.0.1:0"
+	}
+	if cfg.ConnectionsPerIP == 0 {
+		cfg.ConnectionsPerIP = 32
+	}
+	if cfg.Connections == 0 {
+		cfg.Connections = mostConnections()
+	}
+	if cfg.Burst == 0 {
+		cfg.Burst = 20
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	return cfg
+}
+
+// Edge is a running edge. Its goroutines: one accepts, one reads each connection, a few
+// write ([writer]), one owns the channels ([hub]), one holds the lease ([tenure]), one
+// sweeps, one serves HTTP; and those in the background, which end sessions.
+type Edge struct {
+	cfg  Config
+	log  *slog.Logger
+	nc   *nats.Conn
+	tcp  net.Listener
+	web  net.Listener
+	http *http.Server
+
+	hub       *hub
+	writers   []*writer
+	sessions  *registry
+	addresses *addresses
+	stats     *stats
+	tenure    atomic.Pointer[tenure]
+	ends      chan struct{} // bounds the sessions ended side by side
+	draining  atomic.Bool
+
+	ctx      context.Context // of everything that calls
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup // connections, and what goes on in the background
+	serving  sync.WaitGroup // hub, lease, sweeper, HTTP
+	writing  sync.WaitGroup
+	unwrite  chan struct{}
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// Start opens the ports and returns once clients can sign in. It waits for NATS until ctx
+// ends. A port that is taken is an error at once.
+func Start(ctx context.Context, cfg Config) (*Edge, error) {
+	cfg = cfg.withDefaults()
+	e := &Edge{
+		cfg: cfg, log: cfg.Log.With("service", "edge"),
+		sessions: newRegistry(), addresses: newAddresses(cfg), stats: newStats(),
+		ends: make(chan struct{}, endsAtOnce), unwrite: make(chan struct{}),
+	}
+	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := e.start(ctx); err != nil {
+		return nil, errors.Join(err, e.Stop(context.WithoutCancel(ctx)))
+	}
+	return e, nil
+}
+
+func (e *Edge) start(ctx context.Context) error {
+	var err error
+	if e.tcp, err = new(net.ListenConfig).Listen(ctx, "tcp", e.cfg.TCP); err != nil {
+		return fmt.Errorf("the edge cannot listen for players: %w", err)
+	}
+	if e.web, err = new(net.ListenConfig).Listen(ctx, "tcp", e.cfg.HTTP); err != nil {
+		return fmt.Errorf("the edge cannot listen for HTTP: %w", err)
+	}
+	if e.nc, err = e.cfg.NATS.Connect("edge"); err != nil {
+		return err
+	}
+	if err := bus.WaitConnected(ctx, e.nc); err != nil {
+		return fmt.Errorf("start edge: %w", err)
+	}
+	js, err := jetstream.New(e.nc)
+	if err != nil {
+		return fmt.Errorf("start edge: %w", err)
+	}
+	if err := streams.Ensure(ctx, js, streams.Options{Replicas: e.cfg.Replicas}); err != nil {
+		return fmt.Errorf("start edge: %w", err)
+	}
+	for i := range max(1, runtime.GOMAXPROCS(0)) {
+		w := newWriter(i)
+		e.writers = append(e.writers, w)
+		e.writing.Go(func() { w.run(e.unwrite) })
+	}
+	e.hub = newHub(e.ctx, e, js)
+	e.serving.Go(e.hub.run)
+	first, err := e.begin(ctx)
+	if err != nil {
+		return fmt.Errorf("start edge: %w", err)
+	}
+	e.tenure.Store(first)
+	e.serving.Go(func() { e.tenures(e.ctx, first) })
+	e.serving.Go(e.sweeping)
+	e.http = newHTTP(e)
+	e.serving.Go(func() {
+		if err := e.http.Serve(e.web); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			e.log.Error("http", "error", err)
+		}
+	})
+	e.serving.Go(e.accepting)
+	return nil
+}
+
+// TCPAddr is where lines are spoken, HTTPAddr where HTTP is.
+func (e *Edge) TCPAddr() net.Addr  { return e.tcp.Addr() }
+func (e *Edge) HTTPAddr() net.Addr { return e.web.Addr() }
+
+// ID is the edge's id, under which services reach it; another one after a lost lease.
+func (e *Edge) ID() string { return e.tenure.Load().id }
+
+// Run serves until ctx ends, then drains: see [Edge.Stop].
+func Run(ctx context.Context, cfg Config) error {
+	e, err := Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return bus.ServeUntil(ctx, e.Stop)
+}
+
+// Stop accepts no more, lets commands under way end, tells the clients, and ends the
+// sessions of those that cannot resume. What is not done when ctx ends is cut off; then auth
+// ends those sessions when the lease has expired.
+func (e *Edge) Stop(ctx context.Context) error {
+	e.stopOnce.Do(func() { e.stopErr = e.stop(ctx) })
+	return e.stopErr
+}
+
+func (e *Edge) stop(ctx context.Context) error {
+	e.draining.Store(true)
+	for _, l := range []net.Listener{e.tcp, e.web} {
+		if l != nil {
+			_ = l.Close() // also fails when HTTP has closed it
+		}
+	}
+	for _, c := range e.sessions.all() {
+		c.mu.Lock()
+		idle := !c.busy
+		c.mu.Unlock()
+		if idle {
+			e.retire(c)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.wg.Wait()
+	}()
+	var cut error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		conns, sessions := e.sessions.counts()
+		cut = fmt.Errorf("stop edge: %d connections and %d sessions were cut off", conns, sessions)
+	}
+	e.cancel()
+	for _, c := range e.sessions.all() {
+		c.broken()
+	}
+	<-done
+	close(e.unwrite)
+	e.writing.Wait()
+	if e.http != nil {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		cut = errors.Join(cut, e.http.Shutdown(closing))
+	}
+	e.serving.Wait()
+	if t := e.tenure.Load(); t != nil {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		e.resign(last, t)
+	}
+	if e.nc != nil {
+		e.nc.Close()
+	}
+	return cut
+}
+
+// retire closes a connection of an edge that stops, and ends its session at once.
+func (e *Edge) retire(c *conn) {
+	if s, first := c.endSession(); first {
+		e.end(s, time.Time{})
+		e.letGo(c, s)
+	}
+	c.close(wire.Restart)
+}
+
+// gone cleans up after a connection whose reader has ended.
+func (e *Edge) gone(c *conn) {
+	now := time.Now()
+	if s, first := c.endSession(); s != nil {
+		if first {
+			e.end(s, c.lastSeen(now))
+		}
+		e.letGo(c, s)
+	}
+	c.broken()
+	e.sessions.disconnect(c)
+	e.addresses.close(c)
+	e.stats.connections.Dec()
+}
+
+// background runs do until it ends; Stop waits for it. Whatever do calls ends with the
+// edge's context.
+func (e *Edge) background(do func()) {
+	e.wg.Add(1)
+	go func() {
+		defer e.wg.Done()
+		do()
+	}()
+}
+
+// sweeping sweeps as often as the shortest of what it looks for needs.
+func (e *Edge) sweeping() {
+	every := time.Second
+	for _, d := range []time.Duration{e.cfg.AwayAfter, e.cfg.IdleAfter} {
+		if d > 0 {
+			every = min(every, max(d/4, 5*time.Millisecond))
+		}
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case now := <-tick.C:
+			e.sweep(now)
+			e.addresses.sweep(now)
+		}
+	}
+}

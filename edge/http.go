@@ -1,0 +1,92 @@
+package edge
+
+import (
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// stats are what /metrics shows.
+type stats struct {
+	registry    *prometheus.Registry
+	accepted    atomic.Uint64
+	connections prometheus.Gauge
+	stalled     prometheus.Gauge
+	refused     prometheus.Counter
+	closed      *prometheus.CounterVec
+	events      prometheus.Counter
+	holes       prometheus.Counter
+	gaps        prometheus.Counter
+	poison      prometheus.Counter
+	fenced      prometheus.Counter
+}
+
+func newStats() *stats {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "hall", Subsystem: "edge", Name: name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "hall", Subsystem: "edge", Name: name, Help: help})
+	}
+	s := &stats{
+		registry:    prometheus.NewRegistry(),
+		connections: gauge("connections", "Connections that are open."),
+		stalled:     gauge("stalled_connections", "Connections whose socket is full."),
+		refused:     counter("refused_connections_total", "Connections closed at once by a limit."),
+		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "hall", Subsystem: "edge", Name: "closed_connections_total", Help: "Connections the edge closed, by reason.",
+		}, []string{"reason"}),
+		events: counter("events_total", "Events delivered to the channels of this edge."),
+		holes:  counter("holes_total", "Holes in the live events, filled from the stream."),
+		gaps:   counter("gaps_total", "Holes that could not be filled: no longer kept."),
+		poison: counter("poison_events_total", "Events that could not be read and were skipped."),
+		fenced: counter("fenced_total", "Leases lost: every session was let go."),
+	}
+	s.registry.MustRegister(s.connections, s.stalled, s.refused, s.closed, s.events, s.holes, s.gaps, s.poison, s.fenced)
+	return s
+}
+
+// newHTTP serves /healthz (the process answers), /readyz (clients can sign in) and, for
+// trusted addresses, /metrics.
+func newHTTP(e *Edge) *http.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		switch {
+		case e.draining.Load():
+			answer(w, http.StatusServiceUnavailable, "stopping")
+		case !e.nc.IsConnected() || e.tenure.Load().check() != nil:
+			answer(w, http.StatusServiceUnavailable, "nats cannot be reached")
+		default:
+			answer(w, http.StatusOK, "ready")
+		}
+	})
+	metrics := promhttp.HandlerFor(e.stats.registry, promhttp.HandlerOpts{})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || !e.addresses.trusted(from.Addr().Unmap()) {
+			answer(w, http.StatusForbidden, "metrics are for trusted addresses (--trusted-net)")
+			return
+		}
+		metrics.ServeHTTP(w, r)
+	})
+	return &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: lineWithin,
+		MaxHeaderBytes:    8 << 10,
+		IdleTimeout:       time.Minute,
+	}
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n")) // the client has gone: nobody to tell
+}

@@ -1,0 +1,399 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gamehall/shared/event"
+	"gamehall/shared/fault"
+	"gamehall/shared/streams"
+	"gamehall/shared/wire"
+)
+
+// zone is that of the times in lines.
+func zone() *time.Location { return time.Local }
+
+// hub hears the channels that sessions of this edge are in. Its goroutine owns what is in
+// their logs and in which order: it checks each live message by the sequence before it,
+// fills holes from the stream, and looks once a second for a last message that was lost.
+type hub struct {
+	edge *Edge
+	log  *slog.Logger
+	js   jetstream.JetStream
+
+	live   chan *nats.Msg
+	filled chan filled
+	tails  chan map[string]uint64
+	asks   chan ask
+	ctx    context.Context
+	wg     sync.WaitGroup // readers of the stream
+
+	mu       sync.Mutex // guards the map, and each channel's refs and sub
+	channels map[string]*channel
+	checked  uint64 // the hub's own: everything up to here was looked for
+}
+
+// ask is a channel whose beginning has been found.
+type ask struct {
+	ch   *channel
+	last uint64
+}
+
+// filled is what was found of a hole.
+type filled struct {
+	ch   *channel
+	msgs []streams.Msg
+	upTo uint64 // the hole's end; reached when whole
+	gone bool   // what is missing up to upTo is no longer kept
+	err  error
+}
+
+func newHub(ctx context.Context, e *Edge, js jetstream.JetStream) *hub {
+	return &hub{
+		edge: e, log: e.log, js: js, ctx: ctx,
+		live:     make(chan *nats.Msg, 1<<16),
+		filled:   make(chan filled, 16),
+		tails:    make(chan map[string]uint64, 1),
+		asks:     make(chan ask, 16),
+		channels: map[string]*channel{},
+	}
+}
+
+// open gives the channel, and hears it from now on: nothing that is stored after open
+// returned can be missed. Every open that succeeds is followed by a release.
+func (h *hub) open(ctx context.Context, name string) (*channel, error) {
+	h.mu.Lock()
+	ch, ok := h.channels[name]
+	if !ok {
+		ch = newChannel(name, len(h.edge.writers))
+		h.channels[name] = ch
+		h.wg.Add(1)
+		go func() {
+			defer h.wg.Done()
+			h.begin(ch)
+		}()
+	}
+	ch.refs++
+	h.mu.Unlock()
+	select {
+	case <-ch.ready:
+	case <-ctx.Done():
+		h.release(ch)
+		return nil, fault.New(fault.Unavailable, "the hall does not answer, please try again")
+	}
+	if ch.err != nil {
+		h.release(ch)
+		return nil, ch.err
+	}
+	return ch, nil
+}
+
+// beginWithin bounds how long the beginning of a channel is looked for; then whoever needs
+// it next tries again.
+const beginWithin = 5 * time.Second
+
+// begin subscribes and then finds where the channel stands: nobody is attached before its
+// own join, so what is stored before that is nobody's here.
+func (h *hub) begin(ch *channel) {
+	ctx, cancel := context.WithTimeout(h.ctx, beginWithin)
+	defer cancel()
+	subject := streams.Subject(ch.name)
+	var last map[string]uint64
+	sub, err := h.js.Conn().ChanSubscribe(streams.Live(ch.name), h.live)
+	if err == nil {
+		err = streams.Retry(ctx, func(ctx context.Context) error {
+			if err := h.js.Conn().FlushWithContext(ctx); err != nil {
+				return err
+			}
+			var err error
+			last, err = streams.LastSequences(ctx, h.js, []string{subject}, 1)
+			return err
+		})
+	}
+	h.mu.Lock()
+	ch.sub = sub
+	unused := ch.refs == 0
+	if err != nil {
+		ch.err = fmt.Errorf("hear %s: %w", ch.name, err)
+		delete(h.channels, ch.name)
+	}
+	h.mu.Unlock()
+	if err != nil || unused {
+		h.unsubscribe(ch)
+		close(ch.ready)
+		return
+	}
+	select {
+	case h.asks <- ask{ch, last[subject]}: // the hub closes ready
+	case <-h.ctx.Done():
+		ch.err = fault.New(fault.Unavailable, "the hall restarts, please try again")
+		close(ch.ready)
+	}
+}
+
+// release ends what open began. A channel that nobody needs is heard no more.
+func (h *hub) release(ch *channel) {
+	h.mu.Lock()
+	ch.refs--
+	unused := ch.refs == 0
+	if unused && h.channels[ch.name] == ch {
+		delete(h.channels, ch.name)
+	}
+	h.mu.Unlock()
+	if unused {
+		h.unsubscribe(ch)
+	}
+}
+
+func (h *hub) unsubscribe(ch *channel) {
+	h.mu.Lock()
+	sub := ch.sub
+	ch.sub = nil
+	h.mu.Unlock()
+	if sub == nil {
+		return
+	}
+	if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		h.log.Warn("unsubscribe", "channel", ch.name, "error", err)
+	}
+}
+
+// find gives an open channel.
+func (h *hub) find(name string) *channel {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.channels[name]
+}
+
+// run is the hub's goroutine. It ends with the context, and after its readers.
+func (h *hub) run() {
+	defer h.wg.Wait()
+	tick := time.NewTicker(tailEvery)
+	defer tick.Stop()
+	checking := false
+	for {
+		select {
+		case <-h.ctx.Done():
+			return
+		case m := <-h.live:
+			if ch := h.find(streams.ChannelOf(m.Subject)); ch != nil {
+				h.take(ch, m)
+			}
+		case a := <-h.asks:
+			a.ch.begin(a.last)
+			close(a.ch.ready)
+			h.resume(a.ch)
+		case f := <-h.filled:
+			h.fill(f)
+		case last := <-h.tails:
+			checking = false
+			h.tail(last)
+		case <-tick.C:
+			if !checking {
+				checking = h.check()
+			}
+		}
+	}
+}
+
+// take takes a live message: it is dropped when it was had, delivered when the one before it
+// was, and held while there is a hole before it.
+func (h *hub) take(ch *channel, m *nats.Msg) {
+	if !ch.known || ch.filling {
+		if len(ch.held) < heldMost {
+			ch.held = append(ch.held, m)
+		}
+		return
+	}
+	seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+	if err != nil {
+		h.log.Error("a live message without a sequence", "subject", m.Subject)
+		return
+	}
+	prev, err := strconv.ParseUint(m.Header.Get(jetstream.LastSequenceHeader), 10, 64)
+	if err != nil {
+		h.log.Error("a live message without the sequence before it", "subject", m.Subject, "seq", seq)
+		return
+	}
+	last := ch.reached()
+	switch {
+	case seq <= last:
+	case prev <= last:
+		at, err := time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
+		if err != nil {
+			at = time.Now()
+		}
+		h.deliver(ch, streams.Msg{Subject: m.Subject, Seq: seq, At: at, Data: m.Data})
+	default:
+		ch.held = append(ch.held, m)
+		h.read(ch, last, prev)
+	}
+}
+
+// resume takes the live messages that were held.
+func (h *hub) resume(ch *channel) {
+	held := ch.held
+	ch.held = nil
+	for _, m := range held {
+		h.take(ch, m)
+	}
+}
+
+// deliver puts a message into the channel's log and tells the writers. A session whose
+// leaving it is hears the channel no more.
+func (h *hub) deliver(ch *channel, m streams.Msg) {
+	e, err := m.Decode(ch.name, ch.reached())
+	if err != nil {
+		h.edge.stats.poison.Inc()
+		h.log.Error("an event cannot be read, it is skipped", "channel", ch.name, "seq", m.Seq, "error", err)
+		ch.skip(m.Seq)
+		return
+	}
+	switch e.Kind {
+	case event.Left:
+		h.edge.left(ch, e)
+	case event.RoomLeft:
+		h.edge.roomLeft(ch, e)
+	}
+	ch.add(e)
+	h.edge.stats.events.Inc()
+	for _, w := range h.edge.writers {
+		w.tell(ch)
+	}
+}
+
+// fillMost is how many messages of a hole are read before they are delivered.
+const fillMost = 1024
+
+// read starts to read the hole (after, upTo] of ch from the stream.
+func (h *hub) read(ch *channel, after, upTo uint64) {
+	ch.filling = true
+	h.edge.stats.holes.Inc()
+	h.log.Info("filling a hole", "channel", ch.name, "after", after, "to", upTo)
+	h.wg.Add(1)
+	go func() {
+		defer h.wg.Done()
+		f := h.hole(ch, after, upTo)
+		select {
+		case h.filled <- f:
+		case <-h.ctx.Done():
+		}
+	}()
+}
+
+// hole reads what is stored of a hole. A replica that is behind must not be taken for a
+// loss: only the leader says that a message was removed.
+func (h *hub) hole(ch *channel, after, upTo uint64) filled {
+	f := filled{ch: ch, upTo: upTo}
+	f.err = streams.Retry(h.ctx, func(ctx context.Context) error {
+		f.msgs, f.gone = f.msgs[:0], false
+		err := streams.Range(ctx, h.js, streams.Subject(ch.name), after, upTo, func(m streams.Msg) bool {
+			f.msgs = append(f.msgs, m)
+			return len(f.msgs) < fillMost
+		})
+		if err != nil || len(f.msgs) == fillMost {
+			return err
+		}
+		if n := len(f.msgs); n > 0 && f.msgs[n-1].Seq == upTo {
+			return nil
+		}
+		kept, err := streams.Kept(ctx, h.js, upTo)
+		if err != nil {
+			return err
+		}
+		if kept {
+			return context.DeadlineExceeded // the replica is behind: again
+		}
+		f.gone = true
+		return nil
+	})
+	return f
+}
+
+// fill delivers what was found of a hole, and goes on with what was held behind it.
+func (h *hub) fill(f filled) {
+	ch := f.ch
+	ch.filling = false
+	if f.err != nil {
+		h.log.Warn("a hole is not filled yet", "channel", ch.name, "error", f.err)
+		if h.ctx.Err() == nil {
+			h.read(ch, ch.reached(), f.upTo)
+		}
+		return
+	}
+	for _, m := range f.msgs {
+		if m.Seq > ch.reached() {
+			h.deliver(ch, m)
+		}
+	}
+	switch last := ch.reached(); {
+	case last < f.upTo && !f.gone:
+		h.read(ch, last, f.upTo)
+		return
+	case f.gone:
+		h.edge.stats.gaps.Inc()
+		h.log.Warn("events are no longer kept", "channel", ch.name, "after", last, "to", f.upTo)
+		ch.skip(f.upTo)
+		ch.note(wire.Private{Kind: wire.KindGap, Missed: 1})
+	}
+	h.resume(ch)
+}
+
+// check asks for the last sequences of all channels, from the last checked one on, so that a
+// quiet hall costs nothing. It gives whether an answer will come.
+func (h *hub) check() bool {
+	h.mu.Lock()
+	subjects := make([]string, 0, len(h.channels))
+	for name := range h.channels {
+		subjects = append(subjects, streams.Subject(name))
+	}
+	h.mu.Unlock()
+	if len(subjects) == 0 {
+		return false
+	}
+	from := h.checked + 1
+	h.wg.Add(1)
+	go func() {
+		defer h.wg.Done()
+		ctx, cancel := context.WithTimeout(h.ctx, tailEvery)
+		defer cancel()
+		last, err := streams.LastSequences(ctx, h.js, subjects, from)
+		if err != nil {
+			h.log.Debug("the channels' ends cannot be read", "error", err)
+			last = nil
+		}
+		select {
+		case h.tails <- last:
+		case <-h.ctx.Done():
+		}
+	}()
+	return true
+}
+
+// tail compares the channels' ends with what was delivered. From the last sequence of them
+// on it looks the next time; while a hole is being filled, from the same place again.
+func (h *hub) tail(last map[string]uint64) {
+	checked := h.checked
+	for subject, seq := range last {
+		ch := h.find(streams.ChannelOf(subject))
+		if ch == nil {
+			continue
+		}
+		if !ch.known || ch.filling {
+			return
+		}
+		checked = max(checked, seq)
+		if reached := ch.reached(); seq > reached {
+			h.read(ch, reached, seq)
+		}
+	}
+	h.checked = checked
+}
