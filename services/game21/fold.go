@@ -15,10 +15,11 @@ type Entry interface {
 // Open starts a round.
 type Open struct {
 	Seq      uint64    `json:"-"` // the stream's, known when it is stored
+	Stored   time.Time `json:"-"` // by the server's clock
 	Round    uint64    `json:"round"`
 	Numbers  Numbers   `json:"numbers"`
-	OpenedAt time.Time `json:"opened_at"`
-	EndsAt   time.Time `json:"ends_at"`
+	OpenedAt time.Time `json:"opened_at"` // by the clock of who opened it
+	EndsAt   time.Time `json:"ends_at"`   // by the same; once stored, by the server's
 }
 
 // Answer is what a player made of the numbers, as Judge found it, so also one
@@ -30,6 +31,7 @@ type Answer struct {
 	User       string   `json:"user"`
 	Expression string   `json:"expression"`
 	Value      Rational `json:"value"`
+	Command    string   `json:"command"` // the id of the command that gave it
 }
 
 // Close ends a round.
@@ -114,6 +116,7 @@ func Fold(log []Entry) Result {
 	slices.SortStableFunc(log, func(a, b Entry) int { return cmp.Compare(a.sequence(), b.sequence()) })
 
 	r := Result{Outcome: NotOpened}
+	answered := map[string]bool{} // by user id: a name may be written in another case
 	var leader *Answer
 	for _, e := range log {
 		switch e := e.(type) {
@@ -123,11 +126,11 @@ func Fold(log []Entry) Result {
 			}
 			r = Result{Outcome: Running, Round: e.Round, Numbers: e.Numbers, OpenedAt: e.OpenedAt, EndsAt: e.EndsAt}
 		case Answer:
-			p := Player{ID: e.UserID, Name: e.User}
-			if r.Outcome == NotOpened || e.Round != r.Round || slices.ContainsFunc(r.Players, p.same) {
+			if r.Outcome == NotOpened || e.Round != r.Round || answered[e.UserID] {
 				continue
 			}
-			r.Players = append(r.Players, p)
+			answered[e.UserID] = true
+			r.Players = append(r.Players, Player{ID: e.UserID, Name: e.User})
 			if !e.Value.Void() && (leader == nil || e.Value.Cmp(leader.Value) > 0) {
 				leader = &e
 			}
@@ -143,9 +146,6 @@ func Fold(log []Entry) Result {
 	}
 	return r
 }
-
-// same tells whether q is the same user; a name may be written in another case.
-func (p Player) same(q Player) bool { return p.ID == q.ID }
 
 // closed is r ended by c, with the answer that leads, if any.
 func (r Result) closed(c Close, leader *Answer) Result {
