@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 
 	"github.com/nats-io/nats.go"
-	"go.opentelemetry.io/otel/propagation"
 )
 
 // The headers in which a call tells who calls. Timeout is how long the caller still waits,
@@ -18,9 +17,6 @@ const (
 	HeaderTimeout   = "Hall-Timeout"
 	headerPending   = "Hall-Pending"
 )
-
-// trace carries traceparent and tracestate (W3C Trace Context) through the headers.
-var trace = propagation.TraceContext{}
 
 // Identity is a user with a live session, as a service's [Authorize] found it.
 type Identity struct {
@@ -104,5 +100,5 @@ func setHeaders(ctx context.Context, h nats.Header) {
 	if c.session != "" {
 		h.Set(HeaderSession, c.session)
 	}
-	trace.Inject(ctx, propagation.HeaderCarrier(h))
+	traceContext.Inject(traced(ctx), headerCarrier(h))
 }

@@ -1,10 +1,14 @@
 package bus
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"gamehall/shared/fault"
@@ -32,10 +36,33 @@ func decodeRequest(data []byte, v any) error {
 	if len(data) == 0 {
 		return nil
 	}
+	if jsontext.Value(bytes.TrimLeft(data, " \t\r\n")).Kind() != '{' {
+		return fault.New(fault.BadRequest, "the request must be one JSON object, as nats service info shows it")
+	}
 	if err := json.Unmarshal(data, v, json.RejectUnknownMembers(true)); err != nil {
-		return fault.New(fault.BadRequest, "the request is not the JSON object that nats service info shows: %v", err)
+		return fault.New(fault.BadRequest, "the request is not the JSON object that nats service info shows: %s", whatIsWrong(err))
 	}
 	return nil
+}
+
+// whatIsWrong tells a decoder's error without the value that was refused, which may be a
+// password, and without our type names.
+func whatIsWrong(err error) string {
+	var wrong *json.SemanticError
+	if !errors.As(err, &wrong) {
+		// Of the syntax: where it is broken, and at most a name or a character.
+		return strings.TrimPrefix(err.Error(), "jsontext: ")
+	}
+	if errors.Is(err, json.ErrUnknownName) {
+		return fmt.Sprintf("unknown member %q", wrong.JSONPointer.LastToken())
+	}
+	kind := map[jsontext.Kind]string{
+		'n': "null", 't': "a boolean", 'f': "a boolean", '"': "this string", '0': "this number", '{': "an object", '[': "an array",
+	}[wrong.JSONKind]
+	if kind == "" {
+		kind = "this"
+	}
+	return fmt.Sprintf("member %q cannot be %s", wrong.JSONPointer, kind)
 }
 
 // Decode reads an answer or an event. A member the type does not know is skipped: it comes

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 const (
 	pingEvery     = 5 * time.Second // two unanswered pings: the server is gone
 	reconnectWait = 50 * time.Millisecond
-	reconnectMost = 2 * time.Second
+	reconnectMost = 500 * time.Millisecond // a restarted server is found within a second
 	dialTimeout   = 2 * time.Second
 )
 
@@ -42,6 +43,7 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 	}
 	log = log.With("connection", name)
 	class, _, _ := strings.Cut(name, " ")
+	failed := "" // the last failure told; the connection's callbacks run one after the other
 	opts := []nats.Option{
 		nats.Name(name),
 		nats.CustomInboxPrefix("_INBOX_" + class),
@@ -49,6 +51,7 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 		nats.RetryOnFailedConnect(true),
 		nats.ReconnectBufSize(-1),
 		nats.CustomReconnectDelay(reconnectDelay),
+		nats.IgnoreAuthErrorAbort(), // the second refusal would close the connection for good
 		nats.PingInterval(pingEvery),
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(dialTimeout),
@@ -57,7 +60,16 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 				log.Warn("nats connection lost, reconnecting", "error", err)
 			}
 		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			// Called for each of what may be thousands of attempts, one after the other.
+			if err != nil && err.Error() != failed {
+				failed = err.Error()
+				log.Warn("nats does not let us in, trying on", "error", err)
+			}
+		}),
+		nats.ConnectHandler(func(*nats.Conn) { failed = "" }),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
+			failed = ""
 			log.Info("nats connection is back", "server", nc.ConnectedUrlRedacted())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
@@ -82,10 +94,11 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 	return nc, nil
 }
 
-// reconnectDelay doubles from reconnectWait up to reconnectMost.
+// reconnectDelay doubles from reconnectWait up to reconnectMost, half of it by chance: not
+// all who lost a server should come at once.
 func reconnectDelay(attempts int) time.Duration {
-	d := reconnectWait << min(attempts, 10)
-	return min(d, reconnectMost)
+	d := min(reconnectWait<<min(attempts, 10), reconnectMost)
+	return d/2 + rand.N(d/2)
 }
 
 // WaitConnected returns once the server has answered nc, or fault.Unavailable when ctx ends

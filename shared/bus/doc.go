@@ -12,14 +12,21 @@
 //     validated, from a caller whose session is live.
 //   - A handler's fault arrives at the caller unchanged; any other error, and a panic, is
 //     logged once here and arrives as fault.Internal.
-//   - One user's commands run one after the other, in the order they arrived, on bounded
-//     workers; different users' commands run side by side. What does not fit is answered
-//     fault.Unavailable at once.
+//   - One user's commands run one after the other, those of one method in the order they
+//     arrived, on bounded workers; different users' commands run side by side. What does
+//     not fit is answered fault.Unavailable at once, what cannot start before its caller's
+//     time is over, then.
 //   - A command id names one state change: the same user with the same id gets the first
-//     answer again for [AnswersKept]. This package remembers answers in memory; a service
-//     that must keep the promise across its own death recognises the id in what it stored.
+//     answer again for [AnswersKept], and while it is under way is told so at once, so that
+//     who retries knows that somebody is at work. A caller that nobody knows is the same one
+//     when the request is the same. This package remembers answers in memory; a service
+//     that must keep the promise across its own death, or in several copies, recognises the
+//     id in what it stored. What a retry may mend (unavailable, rate_limited, internal) is
+//     not remembered.
 //   - A message without a reply subject (nats pub) does the same work; its outcome is only
-//     logged.
+//     logged. Answers go to inboxes only, so that nobody makes a service publish an event.
+//   - Every call carries a traceparent (W3C Trace Context), and the log of what went wrong
+//     names the trace.
 //
 // # Who owns what
 //

@@ -48,15 +48,17 @@ type CallOption func(*callOptions)
 type callOptions struct {
 	patience time.Duration
 	attempt  time.Duration
+	whole    bool // attempt is all the time there is
 }
 
 // Patience ends the call with fault.Unavailable once nobody has given a sign of life for d:
 // no responders, no answer. A service that says it is still at work counts as alive.
 func Patience(d time.Duration) CallOption { return func(o *callOptions) { o.patience = d } }
 
-// Attempt sends the command once and waits at most d for its answer.
+// Attempt gives the whole call d: the command is sent once, and again only while nobody is
+// there to take it. The handler's time ends with d, too.
 func Attempt(d time.Duration) CallOption {
-	return func(o *callOptions) { o.attempt, o.patience = d, d }
+	return func(o *callOptions) { o.attempt, o.patience, o.whole = d, d, true }
 }
 
 // ErrNobody is in the error of a call that nobody was there to take, however often it was
@@ -66,16 +68,21 @@ var ErrNobody = errors.New("nobody serves it")
 // Call sends req and gives the answer. It sends the same command id again until an answer
 // comes, ctx ends, or [CallFor] has passed; then it is fault.Unavailable and the outcome is
 // unknown, unless the error is also [ErrNobody]. A fault of the service is returned as it
-// is, an unavailable one too.
+// is, an unavailable one too. The command id is [WithCommand]'s; in a handler that of its own
+// command, so a handler that calls one method of a user twice names two.
 func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opts ...CallOption) (Resp, error) {
 	var resp Resp
 	o := callOptions{attempt: attemptFor}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if _, ok := ctx.Deadline(); !ok {
+	if _, ok := ctx.Deadline(); !ok || o.whole {
+		limit := CallFor
+		if o.whole {
+			limit = o.attempt
+		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, CallFor)
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	data, err := encode(req)
@@ -103,30 +110,34 @@ func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opt
 func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*nats.Msg, error) {
 	alive, wait, nobody := time.Now(), backOff, true
 	for {
-		answer, err := try(ctx, nc, msg, o.attempt)
+		limit := o.attempt
+		if o.patience > 0 {
+			limit = min(limit, o.patience-time.Since(alive))
+		}
+		if ctx.Err() != nil || limit <= 0 {
+			return nil, silence(msg.Subject, nobody)
+		}
+		answer, err := try(ctx, nc, msg, limit)
 		nobody = nobody && errors.Is(err, nats.ErrNoResponders)
 		switch {
 		case err == nil && answer.Header.Get(headerPending) == "":
 			return answer, nil
 		case err == nil:
 			alive = time.Now()
-		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrMaxPayload),
+		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
+			return nil, unavailable(msg.Subject) // we are stopping ourselves
+		case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, nats.ErrBadSubject),
 			errors.Is(err, nats.ErrPermissionViolation):
 			return nil, fmt.Errorf("call %s: %w", msg.Subject, err)
-		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-			return nil, err
-		}
-		silent := time.Since(alive)
-		if ctx.Err() != nil || o.patience > 0 && silent >= o.patience {
-			return nil, silence(msg.Subject, nobody)
+		case errors.Is(ctx.Err(), context.Canceled):
+			return nil, fmt.Errorf("call %s: %w", msg.Subject, ctx.Err())
 		}
 		pause := wait/2 + rand.N(wait/2+1)
 		if o.patience > 0 {
-			pause = min(pause, o.patience-silent)
+			pause = min(pause, o.patience-time.Since(alive))
 		}
 		select {
 		case <-ctx.Done():
-			return nil, silence(msg.Subject, nobody)
 		case <-time.After(pause):
 		}
 		wait = min(2*wait, backOffTo)

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,8 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
-	"go.opentelemetry.io/otel/propagation"
-	oteltrace "go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace"
 
 	"gamehall/shared/fault"
 )
@@ -36,7 +36,7 @@ type Config struct {
 	Hidden      bool          // plain subscriptions: not a micro service (an edge, a test's neighbour)
 	Workers     int           // handlers side by side; default 64
 	Pending     int           // commands taken and not yet answered; default 4096, then "busy"
-	Timeout     time.Duration // of a handler whose caller sets none; default 15 s
+	Timeout     time.Duration // of a handler whose caller sets none, in the queue too; default 15 s
 	Log         *slog.Logger  // default slog.Default
 }
 
@@ -87,9 +87,11 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 		s.nc.Close()
 		return nil, err
 	}
-	if err := errors.Join(WaitConnected(ctx, s.nc), WaitConnected(ctx, s.listen)); err != nil {
-		s.close()
-		return nil, fmt.Errorf("start %s: %w", cfg.Name, err)
+	for _, nc := range []*nats.Conn{s.nc, s.listen} {
+		if err := WaitConnected(ctx, nc); err != nil {
+			s.close()
+			return nil, fmt.Errorf("start %s: %w", cfg.Name, err)
+		}
 	}
 	if cfg.Hidden {
 		return s, nil
@@ -111,16 +113,35 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 // [Service.Stop].
 func (s *Service) Conn() *nats.Conn { return s.nc }
 
-// Ready returns once every endpoint is known to the server.
+// Ready returns once every endpoint is known to the server, or fault.Unavailable when ctx
+// ends first.
 func (s *Service) Ready(ctx context.Context) error {
-	if err := s.listen.FlushWithContext(ctx); err != nil {
-		return fmt.Errorf("start %s: %w", s.cfg.Name, err)
+	for {
+		attempt, cancel := context.WithTimeout(ctx, dialTimeout)
+		err := s.listen.FlushWithContext(attempt)
+		cancel()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil || s.listen.IsClosed():
+			return fmt.Errorf("start %s: %w", s.cfg.Name, fault.New(fault.Unavailable, "nats does not answer (%v)", err))
+		}
+		// What was subscribed is told again when the connection is back.
+		if err := WaitConnected(ctx, s.listen); err != nil {
+			return fmt.Errorf("start %s: %w", s.cfg.Name, err)
+		}
 	}
-	return nil
 }
 
+// How long Stop waits, whatever its context says, for what is nearly done.
+const (
+	lastAnswers = time.Second // for the answers to leave
+	afterCut    = time.Second // for handlers that were cut off to notice
+)
+
 // Stop takes no more, answers what was taken, and closes the connections. When ctx ends
-// first, what is still under way is cancelled and Stop says so.
+// first, what is still under way is cancelled and Stop says so. When NATS is away nobody can
+// be answered, but what was taken is done.
 func (s *Service) Stop(ctx context.Context) error {
 	defer s.close()
 	closed := s.listen.StatusChanged(nats.CLOSED)
@@ -130,20 +151,30 @@ func (s *Service) Stop(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	idle := make(chan struct{})
-	go func() {
-		defer close(idle)
-		s.pool.done.Wait()
-	}()
+	s.listen.Close()
+	idle := s.pool.close()
 	var cut error
 	select {
 	case <-idle:
 	case <-ctx.Done():
-		cut = fmt.Errorf("stop %s: %d commands were cut off", s.cfg.Name, s.pool.load())
+		select { // both may be so, and then nothing is cut
+		case <-idle:
+		default:
+			cut = fmt.Errorf("stop %s: %d commands were cut off", s.cfg.Name, s.pool.load())
+		}
 		s.cancel()
-		<-idle
+		timer := time.NewTimer(afterCut)
+		defer timer.Stop()
+		select {
+		case <-idle:
+		case <-timer.C:
+			return errors.Join(cut, fmt.Errorf("stop %s: %d handlers do not heed their context", s.cfg.Name, s.pool.load()))
+		}
 	}
-	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	if !s.nc.IsConnected() {
+		return cut
+	}
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAnswers)
 	defer cancel()
 	if err := s.nc.FlushWithContext(flush); err != nil && s.nc.IsConnected() {
 		return errors.Join(cut, fmt.Errorf("stop %s: %w", s.cfg.Name, err))
@@ -242,74 +273,135 @@ func Handle[Req Validator, Resp any](s *Service, m Method[Req, Resp], h func(con
 		micro.WithEndpointPendingLimits(s.cfg.Pending*4, s.cfg.Pending*4*MaxRequest))
 }
 
-// take hands msg to the workers, or answers that there is no room. It runs on the
-// subscription's goroutine and must not wait.
+// incoming is a message on its way through an endpoint.
+type incoming struct {
+	msg     *nats.Msg
+	until   time.Time
+	caller  caller // as the headers say
+	claim   claim
+	claimed bool // the claim is to be left in the end
+}
+
+// take hands msg to the workers, or answers at once: with the answer that it had before,
+// that it is under way, or that there is no room. It runs on the subscription's goroutine
+// and must not wait.
 func (e *endpoint) take(msg *nats.Msg) {
-	timeout := e.s.cfg.Timeout
-	if ms, err := strconv.ParseInt(msg.Header.Get(HeaderTimeout), 10, 64); err == nil && ms > 0 {
-		timeout = min(time.Duration(ms)*time.Millisecond, 10*e.s.cfg.Timeout)
+	now := time.Now()
+	in := &incoming{msg: msg, until: now.Add(e.timeout(msg)), caller: caller{
+		user: msg.Header.Get(HeaderUser), session: msg.Header.Get(HeaderSession), command: msg.Header.Get(HeaderCommandID),
+	}}
+	if in.caller.command == "" {
+		in.caller.command = NewID()
+	} else if !goodCommandID(in.caller.command) {
+		e.reply(msg, nil, fault.New(fault.BadRequest, "%s must be 1 to 64 letters, digits, '-', '_' or '.'", HeaderCommandID))
+		return
 	}
-	until := time.Now().Add(timeout)
 	key := ""
 	if !e.reads {
-		key = strings.ToLower(msg.Header.Get(HeaderUser))
+		key = strings.ToLower(in.caller.user)
+		in.claim = claim{command{e.subject, key, in.caller.command, [32]byte{}}, in.caller.session}
+		if e.anyone {
+			in.claim.body = sha256.Sum256(msg.Data)
+		}
+		kept, fresh := e.s.memory.take(in.claim, now)
+		if !fresh {
+			e.repeat(msg, kept)
+			return
+		}
+		in.claimed = true
 	}
-	if !e.s.pool.submit(key, func() { e.serve(msg, until) }) {
+	if !e.s.pool.submit(key, func() { e.serve(in) }) {
+		e.leave(in)
 		e.count.busy.Add(1)
-		e.reply(msg, nil, fault.New(fault.Unavailable, "the hall is busy, please try again"), "")
+		e.reply(msg, nil, fault.New(fault.Unavailable, "the hall is busy, please try again"))
 	}
 }
 
-// serve carries out one command and answers it.
-func (e *endpoint) serve(msg *nats.Msg, until time.Time) {
-	begun := time.Now()
-	if begun.After(until) {
-		return // nobody waits any more, and nothing has been done
+func (e *endpoint) leave(in *incoming) {
+	if in.claimed {
+		e.s.memory.leave(in.claim)
 	}
-	command := msg.Header.Get(HeaderCommandID)
-	if command == "" {
-		command = NewID()
-	} else if !goodCommandID(command) {
-		e.reply(msg, nil, fault.New(fault.BadRequest, "%s must be 1 to 64 letters, digits, '-', '_' or '.'", HeaderCommandID), "")
+}
+
+// timeout is how long msg's caller waits.
+func (e *endpoint) timeout(msg *nats.Msg) time.Duration {
+	ms, err := strconv.ParseInt(msg.Header.Get(HeaderTimeout), 10, 64)
+	if err != nil || ms <= 0 {
+		return e.s.cfg.Timeout
+	}
+	// Compared as milliseconds: what somebody made up may be too long for a Duration.
+	most := min(10*e.s.cfg.Timeout, AnswersKept)
+	return time.Duration(min(ms, most.Milliseconds())) * time.Millisecond
+}
+
+// serve carries out one command and answers it.
+func (e *endpoint) serve(in *incoming) {
+	defer e.leave(in)
+	begun := time.Now()
+	if begun.After(in.until) { // nobody waits any more, and nothing has been done
+		e.count.busy.Add(1)
+		e.reply(in.msg, nil, fault.New(fault.Unavailable, "the hall is busy, please try again"))
 		return
 	}
-	ctx, cancel := context.WithDeadline(e.s.ctx, until)
+	ctx, cancel := context.WithDeadline(e.s.ctx, in.until)
 	defer cancel()
-	ctx = trace.Extract(ctx, propagation.HeaderCarrier(msg.Header))
-	c := caller{user: msg.Header.Get(HeaderUser), session: msg.Header.Get(HeaderSession), command: command}
+	ctx = traced(traceContext.Extract(ctx, headerCarrier(in.msg.Header)))
+	c := in.caller
 	if !e.anyone {
-		var err error
-		if c.identity, err = e.s.cfg.Authorize(ctx, c.user, c.session); err != nil {
-			e.reply(msg, nil, e.forPeople(ctx, err, command), "")
+		err := e.guard(func() (err error) {
+			c.identity, err = e.s.cfg.Authorize(ctx, c.user, c.session)
+			return err
+		})
+		if err != nil {
+			e.reply(in.msg, nil, e.forPeople(ctx, err, c.command))
 			return
 		}
 		c.user, c.session = c.identity.User, c.identity.Session
 	}
-	ctx = context.WithValue(ctx, callerKey{}, c)
-	memory := ""
+	var mine *answer
 	if !e.reads {
-		memory = e.subject + " " + strings.ToLower(c.user) + " " + command
-		if kept, fresh := e.s.memory.begin(memory, begun); !fresh {
-			e.count.again.Add(1)
-			e.repeat(msg, kept)
+		proven := in.claim
+		if !e.anyone {
+			proven.user = c.user // as everybody writes it
+		}
+		var kept *nats.Msg
+		if kept, mine = e.s.memory.begin(proven, begun); mine == nil {
+			e.repeat(in.msg, kept)
 			return
 		}
 	}
-	data, err := e.run(ctx, msg.Data)
-	f := e.forPeople(ctx, err, command)
+	ctx = context.WithValue(ctx, callerKey{}, c)
+	var data []byte
+	err := e.guard(func() (err error) {
+		data, err = e.handle(ctx, in.msg.Data)
+		return err
+	})
+	f := e.forPeople(ctx, err, c.command)
 	e.count.done.Add(1)
 	e.count.nanos.Add(uint64(time.Since(begun))) //nolint:gosec // a duration since a past moment is positive
-	e.reply(msg, data, f, memory)
+	answer := e.answer(data, f)
+	if mine != nil {
+		e.s.memory.end(mine, e.worthKeeping(answer, f))
+	}
+	e.send(in.msg, answer)
 }
 
-// run calls the handler and turns its panic into an error.
-func (e *endpoint) run(ctx context.Context, data []byte) (answer []byte, err error) {
+// worthKeeping gives answer, or nil when a retry may do better.
+func (e *endpoint) worthKeeping(answer *nats.Msg, err error) *nats.Msg {
+	if code := fault.CodeOf(err); code.Retry() || code == fault.Internal {
+		return nil
+	}
+	return answer
+}
+
+// guard calls do and turns its panic into an error.
+func (e *endpoint) guard(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return e.handle(ctx, data)
+	return do()
 }
 
 // forPeople turns err into the fault to answer. What was not foreseen is logged here and
@@ -330,50 +422,61 @@ func (e *endpoint) forPeople(ctx context.Context, err error, command string) err
 	default:
 		e.count.internal.Add(1)
 		e.s.log.Error("internal", "subject", e.subject, "command", command, "error", err,
-			"trace", oteltrace.SpanContextFromContext(ctx).TraceID().String())
+			"trace", trace.SpanContextFromContext(ctx).TraceID().String())
 	}
 	return f
 }
 
-// reply sends the outcome of msg, and keeps it under memory unless a retry may do better.
-func (e *endpoint) reply(msg *nats.Msg, data []byte, err error, memory string) {
-	answer := &nats.Msg{Subject: msg.Reply, Data: data}
-	if err != nil {
-		f, _ := fault.From(err)
-		answer.Header = nats.Header{micro.ErrorCodeHeader: {string(f.Code)}, micro.ErrorHeader: {f.Message}}
+// answer makes the message that tells an outcome; who sends it gives it its subject.
+func (e *endpoint) answer(data []byte, err error) *nats.Msg {
+	if err == nil {
+		return &nats.Msg{Data: data}
 	}
-	if memory != "" {
-		if code := fault.CodeOf(err); code.Retry() || code == fault.Internal {
-			e.s.memory.end(memory, nil)
-		} else {
-			e.s.memory.end(memory, answer)
-		}
-	}
-	e.send(answer)
+	f, _ := fault.From(err)
+	return &nats.Msg{Header: nats.Header{micro.ErrorCodeHeader: {string(f.Code)}, micro.ErrorHeader: {f.Message}}}
 }
+
+// reply sends an outcome that is not kept.
+func (e *endpoint) reply(msg *nats.Msg, data []byte, err error) { e.send(msg, e.answer(data, err)) }
 
 // repeat answers a command that was had before: with its answer, or that it is under way.
 func (e *endpoint) repeat(msg, kept *nats.Msg) {
-	answer := &nats.Msg{Subject: msg.Reply, Header: nats.Header{
-		micro.ErrorCodeHeader: {string(fault.Unavailable)},
-		micro.ErrorHeader:     {"this command is still under way"},
-		headerPending:         {"1"},
-	}}
-	if kept != nil {
-		answer = &nats.Msg{Subject: msg.Reply, Header: kept.Header, Data: kept.Data}
+	e.count.again.Add(1)
+	if kept == nil {
+		kept = &nats.Msg{Header: nats.Header{
+			micro.ErrorCodeHeader: {string(fault.Unavailable)},
+			micro.ErrorHeader:     {"this command is still under way"},
+			headerPending:         {"1"},
+		}}
 	}
-	e.send(answer)
+	e.send(msg, kept)
 }
 
-// send publishes answer; a message without a reply subject gets none.
-func (e *endpoint) send(answer *nats.Msg) {
-	if answer.Subject == "" {
+// inboxes is what every reply subject starts with: _INBOX.… of the nats CLI, _INBOX_<class>.…
+// of our own.
+const inboxes = "_INBOX"
+
+// send publishes answer to who sent msg; a message without a reply subject gets none.
+func (e *endpoint) send(msg, answer *nats.Msg) {
+	if msg.Reply == "" {
 		if code := answer.Header.Get(micro.ErrorCodeHeader); code != "" {
 			e.s.log.Info("refused a publish", "subject", e.subject, "code", code, "error", answer.Header.Get(micro.ErrorHeader))
 		}
 		return
 	}
-	if err := e.s.nc.PublishMsg(answer); err != nil {
-		e.s.log.Warn("answer not sent", "subject", e.subject, "error", err)
+	if !strings.HasPrefix(msg.Reply, inboxes) {
+		// The caller chose the subject, and a service may publish where the caller may not:
+		// its answer would stand in the hall's log as an event.
+		e.s.log.Warn("no answer to a subject that is no inbox", "subject", e.subject, "reply", msg.Reply)
+		return
+	}
+	err := e.s.nc.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: answer.Header, Data: answer.Data})
+	if errors.Is(err, nats.ErrMaxPayload) {
+		f, _ := fault.From(err)
+		tooLong := e.answer(nil, f)
+		err = errors.Join(err, e.s.nc.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: tooLong.Header}))
+	}
+	if err != nil {
+		e.s.log.Warn("answer not sent", "subject", e.subject, "bytes", len(answer.Data), "error", err)
 	}
 }
