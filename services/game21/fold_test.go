@@ -354,7 +354,7 @@ func TestEntriesInJSON(t *testing.T) {
 		},
 		{
 			answered(t, 0, "ann", "10*2 + 3/5"),
-			`{"round":7,"user_id":"id-ann","user":"ann","expression":"10*2+3/5","value":"103/5"}`,
+			`{"round":7,"user_id":"id-ann","user":"ann","expression":"10*2+3/5","value":"103/5","command":""}`,
 			read[Answer],
 		},
 		{

@@ -235,7 +235,7 @@ func (r *runner) read(ctx context.Context, n uint64) (opened bool, err error) {
 // is missing.
 func (r *runner) lastRound(ctx context.Context) (uint64, error) {
 	o, _, err := r.store.LatestOpen(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnreadable) {
 		return 0, err
 	}
 	last, err := r.ledger.last(ctx)

@@ -31,7 +31,8 @@ type store interface {
 	// Reschedule replaces the revision of the schedule.
 	Reschedule(ctx context.Context, s Schedule, revision uint64) error
 
-	// LatestOpen gives the open of the round that was opened last (leader).
+	// LatestOpen gives the open of the round that was opened last (leader), and with
+	// errUnreadable at least its number.
 	LatestOpen(ctx context.Context) (Open, bool, error)
 	// CloseOf gives the close of a round (leader).
 	CloseOf(ctx context.Context, round uint64) (Close, bool, error)
@@ -145,7 +146,7 @@ func (n *natsStore) last(ctx context.Context, subject string) (e Entry, err erro
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", subject, err)
+		return e, fmt.Errorf("read %s: %w", subject, err)
 	}
 	return e, nil
 }
@@ -240,7 +241,8 @@ func (n *natsStore) entries(ctx context.Context, subject string, after uint64, m
 	return entries, err
 }
 
-// entryOf reads a message of the log, or fails with errUnreadable.
+// entryOf reads a message of the log, or fails with errUnreadable; of an open it gives the
+// number even so.
 func entryOf(m streams.Msg) (Entry, error) {
 	_, kind, _ := strings.Cut(strings.TrimPrefix(m.Subject, "hall.round."), ".")
 	kind, _, _ = strings.Cut(kind, ".")
@@ -249,7 +251,9 @@ func entryOf(m streams.Msg) (Entry, error) {
 		var o Open
 		err := json.Unmarshal(m.Data, &o)
 		if err = errors.Join(err, o.Numbers.Validate()); err != nil {
-			return nil, fmt.Errorf("%s %w: %w", m.Subject, errUnreadable, err)
+			number, _, _ := strings.Cut(strings.TrimPrefix(m.Subject, "hall.round."), ".")
+			o.Round, _ = strconv.ParseUint(number, 10, 64) // 0 when it is no number: no round of ours
+			return Open{Seq: m.Seq, Round: o.Round}, fmt.Errorf("%s %w: %w", m.Subject, errUnreadable, err)
 		}
 		// The server's time is the same for every copy; the opener's clock may be wrong.
 		o.Seq, o.Stored, o.EndsAt = m.Seq, m.At, m.At.Add(o.EndsAt.Sub(o.OpenedAt))
