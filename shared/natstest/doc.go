@@ -3,4 +3,7 @@
 //
 // A service under test gets [Server.Dialer]; a neighbour that it needs is played by
 // [Answer], a user who is signed in by [Server.SignIn].
+//
+// [Server.Restart] and [Absent] are for what must outlive NATS, [RunCluster] for what must
+// hold on three replicas.
 package natstest

@@ -8,9 +8,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"gamehall/shared/bus"
 	"gamehall/shared/name"
@@ -21,80 +18,29 @@ import (
 // Wait bounds every wait of a test; only a test that fails waits so long.
 const Wait = 20 * time.Second
 
-// Server is an embedded NATS server.
-type Server struct {
-	srv *server.Server
-}
-
-// Run starts a server with JetStream and everything that streams.Ensure declares.
-func Run(t testing.TB) *Server {
-	t.Helper()
-	s := RunBare(t)
-	if err := streams.Ensure(Context(t), s.JetStream(t), streams.Options{}); err != nil {
-		t.Fatalf("ensure streams: %v", err)
-	}
-	return s
-}
-
-// RunBare starts a server with JetStream and nothing in it.
-func RunBare(t testing.TB) *Server {
-	t.Helper()
-	srv, err := server.NewServer(&server.Options{
-		DontListen: true,
-		JetStream:  true,
-		StoreDir:   t.TempDir(),
-		NoLog:      true,
-		NoSigs:     true,
-	})
-	if err != nil {
-		t.Fatalf("start nats: %v", err)
-	}
-	srv.Start()
-	t.Cleanup(func() {
-		srv.Shutdown()
-		srv.WaitForShutdown()
-	})
-	if !srv.ReadyForConnections(Wait) {
-		t.Fatal("nats is not ready")
-	}
-	return &Server{srv: srv}
-}
-
-// Dialer connects to the server.
-func (s *Server) Dialer() bus.Dialer {
-	return bus.Dialer{InProcess: s.srv, Log: Quiet()}
-}
-
-// Connect gives a connection that ends with the test.
-func (s *Server) Connect(t testing.TB) *nats.Conn {
-	t.Helper()
-	nc, err := s.Dialer().Connect("test")
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	t.Cleanup(nc.Close)
-	if err := bus.WaitConnected(Context(t), nc); err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	return nc
-}
-
-// JetStream gives JetStream on a connection of its own.
-func (s *Server) JetStream(t testing.TB) jetstream.JetStream {
-	t.Helper()
-	js, err := jetstream.New(s.Connect(t))
-	if err != nil {
-		t.Fatalf("jetstream: %v", err)
-	}
-	return js
-}
-
 // Context ends with the test, or after [Wait].
 func Context(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Wait)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// Eventually returns once met gives true; the test fails when it never does. It is for what
+// sends no message when it happens.
+func Eventually(t testing.TB, what string, met func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(Wait)
+	defer deadline.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !met() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("%s: not within %v", what, Wait)
+		}
+	}
 }
 
 // Quiet logs nothing.
@@ -124,6 +70,10 @@ func Answer[Req bus.Validator, Resp any](t testing.TB, s *Server, m bus.Method[R
 // The user has no account.
 func (s *Server) SignIn(t testing.TB, user, edge string) session.Record {
 	t.Helper()
+	user, err := name.User(user)
+	if err != nil {
+		t.Fatalf("sign in: %v", err)
+	}
 	r := session.Record{
 		User: user, UserID: name.UserID(user), Session: bus.NewID(), State: session.Alive,
 		Since: time.Now().UTC(), Edge: edge, Conn: bus.NewID(), Command: bus.NewID(),
