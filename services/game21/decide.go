@@ -57,12 +57,13 @@ func (r *roundLog) add(entries []Entry) {
 
 // told is what the channel has of one round.
 type told struct {
-	started, ended bool
-	answered       int // they are told in the log's order, so how many tells which
+	started  uint64 // its sequence, 0 when it is not there
+	answered int    // they are told in the log's order, so how many tells which
+	ended    bool
 }
 
 // nothing tells whether the channel has no event of the round.
-func (t told) nothing() bool { return !t.started && !t.ended && t.answered == 0 }
+func (t told) nothing() bool { return t == told{} }
 
 // state is all that decide needs to know.
 type state struct {
@@ -133,7 +134,7 @@ func finish(s state, p pace) step {
 	if s.told.nothing() && s.now.Sub(r.open.EndsAt) > forgotten && r.close != nil {
 		return nil
 	}
-	if !s.told.started {
+	if s.told.started == 0 {
 		return tell{"started." + strconv.FormatUint(r.number, 10), event.Event{
 			Kind: event.Game21Started, Round: int(r.number), Numbers: r.open.Numbers[:], EndsAt: r.open.EndsAt,
 		}}

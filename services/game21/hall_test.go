@@ -25,16 +25,33 @@ import (
 
 // hall is a NATS server with a driven clock, and what its edges would hear of the game.
 type hall struct {
-	t     testing.TB
-	ns    *natstest.Server
-	nc    *nats.Conn
-	js    jetstream.JetStream
-	clock *driven
-	data  string
-	live  chan event.Event
+	t        testing.TB
+	ns       server
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	clock    *driven
+	data     string
+	replicas int
+	live     chan event.Event
 
 	mu      sync.Mutex
 	players map[string]session.Record
+}
+
+// server is one NATS server, or a cluster.
+type server interface {
+	Dialer() bus.Dialer
+	Connect(t testing.TB) *nats.Conn
+	JetStream(t testing.TB) jetstream.JetStream
+	SignIn(t testing.TB, user, edge string) session.Record
+}
+
+// cluster signs in at its first node.
+type cluster struct{ *natstest.Cluster }
+
+func (c cluster) SignIn(t testing.TB, user, edge string) session.Record {
+	t.Helper()
+	return c.Nodes[0].SignIn(t, user, edge)
 }
 
 // dealt is the hand of every round, unless a test says otherwise.
@@ -46,12 +63,15 @@ func newHall(t testing.TB) *hall {
 	return newHallOn(t, natstest.Run(t))
 }
 
-func newHallOn(t testing.TB, ns *natstest.Server) *hall {
+func newHallOn(t testing.TB, ns server) *hall {
 	t.Helper()
 	h := &hall{
-		t: t, ns: ns, nc: ns.Connect(t), js: ns.JetStream(t), data: t.TempDir(),
+		t: t, replicas: 1, ns: ns, nc: ns.Connect(t), js: ns.JetStream(t), data: t.TempDir(),
 		clock: newDriven(utc(t, "2026-11-20 10:59:00")), live: make(chan event.Event, 1024),
 		players: map[string]session.Record{},
+	}
+	if c, ok := ns.(cluster); ok {
+		h.replicas = len(c.Nodes)
 	}
 	sub, err := h.nc.Subscribe(streams.Live(streams.GameChannel), func(m *nats.Msg) {
 		var e event.Event
@@ -70,7 +90,7 @@ func newHallOn(t testing.TB, ns *natstest.Server) *hall {
 // config is that of a copy: all copies share data, clock and NATS.
 func (h *hall) config() Config {
 	return Config{
-		NATS: h.ns.Dialer(), Data: h.data, Bare: true, Log: natstest.Quiet(), Clock: h.clock,
+		NATS: h.ns.Dialer(), Data: h.data, Bare: true, Replicas: h.replicas, Log: natstest.Quiet(), Clock: h.clock,
 		deal: func() (Numbers, error) { return dealt, nil },
 		wrap: func(s store) store { return drivenStore{s, h.clock} },
 	}
@@ -149,24 +169,11 @@ func (h *hall) status() game21api.StatusResponse {
 	return resp
 }
 
-// eventually polls until ok.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(natstest.Wait)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("never: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-}
-
 // planned waits until no round is open and the next one is planned, and gives when.
 func (h *hall) planned() time.Time {
 	h.t.Helper()
 	var next time.Time
-	eventually(h.t, "the next round is planned", func() bool {
+	natstest.Eventually(h.t, "the next round is planned", func() bool {
 		s := h.status()
 		next = s.NextAt
 		return !s.Open && next.After(h.clock.Now())

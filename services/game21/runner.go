@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"gamehall/shared/event"
@@ -27,7 +28,7 @@ const (
 )
 
 // runner starts, ends and tells the rounds. Its goroutine alone touches its fields, save
-// wake. What it remembers is a copy of what is stored and saves reading it again; it may be
+// wake and opening. What it remembers is a copy of what is stored and saves reading it again; it may be
 // thrown away at any time.
 type runner struct {
 	store  store
@@ -53,10 +54,15 @@ type runner struct {
 	channel uint64          // up to here
 	told    map[uint64]told // by round
 
+	opening atomic.Pointer[opening] // the last one that it heard
+
 	creditedTo uint64        // all rounds closed up to this sequence are credited
 	creditMore bool          // there may be more
 	creditAt   time.Duration // not before
 }
+
+// opening is where the channel has the start of a round.
+type opening struct{ round, seq uint64 }
 
 func newRunner(st store, l ledger, c Clock, p pace, deal func() (Numbers, error), log *slog.Logger) *runner {
 	return &runner{
@@ -256,10 +262,10 @@ func (r *runner) lastRound(ctx context.Context) (uint64, error) {
 // listen reads what the channel has of the round, if something of it may be untold.
 func (r *runner) listen(ctx context.Context) error {
 	t := r.told[r.round.number]
-	if r.known && t.started && t.answered >= len(r.round.answers) && (r.round.close == nil || t.ended) {
+	if r.known && t.started != 0 && t.answered >= len(r.round.answers) && (r.round.close == nil || t.ended) {
 		return nil
 	}
-	var events []event.Event
+	var events []event.Stored
 	var last uint64
 	var err error
 	if r.known {
@@ -283,12 +289,13 @@ func (r *runner) listen(ctx context.Context) error {
 }
 
 // hear remembers an event of the channel.
-func (r *runner) hear(e event.Event) {
+func (r *runner) hear(e event.Stored) {
 	n := uint64(e.Round)
 	t := r.told[n]
 	switch e.Kind {
 	case event.Game21Started:
-		t.started = true
+		t.started = e.Seq
+		r.opening.Store(&opening{n, e.Seq})
 	case event.Game21Answered:
 		t.answered++
 	case event.Game21Ended:
@@ -311,7 +318,7 @@ func (r *runner) do(ctx context.Context, s step) (reread bool, err error) {
 		var seq uint64
 		if seq, err = r.store.Tell(ctx, s.id, s.event, r.channel); err == nil {
 			r.channel = seq
-			r.hear(s.event)
+			r.hear(event.Stored{Seq: seq, Event: s.event})
 			return false, nil
 		}
 	case credit:

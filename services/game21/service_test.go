@@ -32,6 +32,9 @@ func TestStory(t *testing.T) {
 		t.Errorf("started: %+v", e)
 	}
 	s := h.status()
+	if len(h.told()) != 1 || s.Seq == 0 {
+		t.Errorf("the start is event %d", s.Seq)
+	}
 	if !s.Open || s.Round != 1 || Numbers(s.Numbers) != dealt || !s.EndsAt.Equal(e.EndsAt) || !s.NextAt.Equal(utc(t, "2026-11-20 12:00:00")) {
 		t.Errorf("status in the round: %+v", s)
 	}
@@ -266,7 +269,7 @@ func TestUnreadableOpen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "a round is planned", func() bool {
+			natstest.Eventually(t, "a round is planned", func() bool {
 				_, err := kv.Get(natstest.Context(t), scheduleKey)
 				return err == nil
 			})

@@ -3,7 +3,9 @@ package game21
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"gamehall/shared/event"
 	"gamehall/shared/game21api"
 )
 
@@ -21,6 +23,9 @@ func (s *Service) status(ctx context.Context, _ game21api.StatusRequest) (game21
 	resp := game21api.StatusResponse{Open: open}
 	if open {
 		resp.Round, resp.Numbers, resp.EndsAt = int(round.Round), round.Numbers[:], round.EndsAt
+		if resp.Seq, err = s.startedAt(ctx, round.Round); err != nil {
+			return game21api.StatusResponse{}, fmt.Errorf("status: %w", err)
+		}
 	}
 	// A copy that has opened a round moves the schedule at once, but not in the same moment.
 	if revision != 0 && next.Round > round.Round {
@@ -40,4 +45,27 @@ func (s *Service) current(ctx context.Context) (Open, bool, error) {
 	}
 	_, closed, err := s.store.CloseOf(ctx, o.Round)
 	return o, !closed, err
+}
+
+// startedAt gives the sequence of a round's game21.started in the channel, 0 while it is not
+// there.
+func (s *Service) startedAt(ctx context.Context, round uint64) (uint64, error) {
+	if o := s.runner.opening.Load(); o != nil && o.round == round {
+		return o.seq, nil
+	}
+	// The runner of this copy has not looked yet.
+	events, last, err := s.store.LastEvents(ctx, round)
+	if err != nil {
+		return 0, err
+	}
+	newest, _, err := s.store.EventsAfter(ctx, last)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range slices.Concat(events, newest) {
+		if e.Kind == event.Game21Started && uint64(e.Round) == round {
+			return e.Seq, nil
+		}
+	}
+	return 0, nil
 }

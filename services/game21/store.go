@@ -53,10 +53,10 @@ type store interface {
 
 	// LastEvents gives what the channel has of rounds from the given one on, in order, and
 	// the channel's last sequence.
-	LastEvents(ctx context.Context, round uint64) ([]event.Event, uint64, error)
+	LastEvents(ctx context.Context, round uint64) ([]event.Stored, uint64, error)
 	// EventsAfter gives what the channel has after a sequence, in order, and its last
 	// sequence (leader).
-	EventsAfter(ctx context.Context, after uint64) ([]event.Event, uint64, error)
+	EventsAfter(ctx context.Context, after uint64) ([]event.Stored, uint64, error)
 	// Tell writes an event to the channel whose last sequence is after, and gives its own.
 	Tell(ctx context.Context, id string, e event.Event, after uint64) (uint64, error)
 }
@@ -322,7 +322,7 @@ const eventsAtOnce = 256
 
 // LastEvents implements store. Rounds are in order in the channel, so it reads backwards to
 // the first that is older.
-func (n *natsStore) LastEvents(ctx context.Context, round uint64) (events []event.Event, last uint64, err error) {
+func (n *natsStore) LastEvents(ctx context.Context, round uint64) (events []event.Stored, last uint64, err error) {
 	subject := string(game21api.Game)
 	err = streams.Retry(ctx, func(ctx context.Context) error {
 		events, last = nil, 0
@@ -336,7 +336,7 @@ func (n *natsStore) LastEvents(ctx context.Context, round uint64) (events []even
 			}
 			before = page[0].Seq
 			older := false
-			some := make([]event.Event, 0, len(page))
+			some := make([]event.Stored, 0, len(page))
 			for _, m := range page {
 				e, ok := n.eventOf(m)
 				older = older || ok && e.Round < int(round)
@@ -345,7 +345,7 @@ func (n *natsStore) LastEvents(ctx context.Context, round uint64) (events []even
 				}
 			}
 			events = slices.Concat(some, events)
-			if older || before <= 1 {
+			if older {
 				return nil
 			}
 		}
@@ -354,7 +354,7 @@ func (n *natsStore) LastEvents(ctx context.Context, round uint64) (events []even
 }
 
 // EventsAfter implements store.
-func (n *natsStore) EventsAfter(ctx context.Context, after uint64) (events []event.Event, last uint64, err error) {
+func (n *natsStore) EventsAfter(ctx context.Context, after uint64) (events []event.Stored, last uint64, err error) {
 	subject := string(game21api.Game)
 	err = streams.Retry(ctx, func(ctx context.Context) error {
 		events, last = nil, after
@@ -388,13 +388,13 @@ func (n *natsStore) EventsAfter(ctx context.Context, after uint64) (events []eve
 	return events, last, err
 }
 
-func (n *natsStore) eventOf(m streams.Msg) (event.Event, bool) {
+func (n *natsStore) eventOf(m streams.Msg) (event.Stored, bool) {
 	e, err := m.Decode(streams.GameChannel, 0)
 	if err != nil {
 		n.log.Error("an event of the game cannot be read", "seq", m.Seq, "error", err)
-		return event.Event{}, false
+		return event.Stored{}, false
 	}
-	return e.Event, true
+	return e, true
 }
 
 // Tell implements store. The compare-and-set keeps the channel in order and every event in

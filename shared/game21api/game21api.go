@@ -48,14 +48,15 @@ type StatusRequest struct{}
 // Validate finds nothing to refuse.
 func (StatusRequest) Validate() error { return nil }
 
-// StatusResponse: Round, Numbers and EndsAt are those of the open round, NextAt is when the
-// next one starts.
+// StatusResponse: Round, Numbers and EndsAt are those of the open round; when none is open,
+// Round is the number of the next one. NextAt is when that starts.
 type StatusResponse struct {
 	Open    bool      `json:"open"`
 	Round   int       `json:"round"`
 	Numbers []int     `json:"numbers"`
 	EndsAt  time.Time `json:"ends_at,omitzero"`
 	NextAt  time.Time `json:"next_at,omitzero"`
+	Seq     uint64    `json:"seq,omitzero"` // of the open round's game21.started event, 0 while it is not told
 }
 
 // Scores tells the ten with the most wins, and the caller's own.
