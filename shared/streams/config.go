@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,7 +119,7 @@ func bucket(name, description string, ttl time.Duration, replicas int) jetstream
 
 // Ensure creates what is missing and compares what is there. It waits for JetStream, with
 // back-off, until ctx ends. A stream or bucket that differs is left alone and told, with the
-// field that differs.
+// fields that differ. Several parts may call it at the same time.
 func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 	for _, want := range configs(o.withDefaults()) {
 		err := Retry(ctx, func(ctx context.Context) error { return ensure(ctx, js, want) })
@@ -133,8 +134,15 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 	have, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		have, err = js.CreateStream(ctx, want)
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another part was faster
+		var api *jetstream.APIError
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another part was faster
 			have, err = js.Stream(ctx, want.Name)
+			if errors.Is(err, jetstream.ErrStreamNotFound) {
+				err = fmt.Errorf("%w: another part creates it", errNotYet)
+			}
+		case errors.As(err, &api) && api.ErrorCode == codeNoPeers: // the other nodes may be starting
+			err = fmt.Errorf("%w: %w", errNotYet, err)
 		}
 	}
 	if err != nil {
@@ -143,35 +151,71 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 	return drift(have.CachedInfo().Config, want)
 }
 
-// drift tells the first field that was asked for and is otherwise. The server fills in what
-// is not asked for, and metadata of its own.
+// errNotYet is what a moment later may be otherwise.
+var errNotYet = errors.New("not yet")
+
+// notCompared is what an operator may set as they like: it promises nothing to us. Metadata
+// is the server's, too.
+var notCompared = []string{"Description", "Metadata", "Placement", "Compression"}
+
+// drift tells the fields that are otherwise than asked for.
 func drift(have, want jetstream.StreamConfig) error {
+	// The server's way to say "no limit".
+	for _, limit := range []*int64{&want.MaxMsgs, &want.MaxBytes} {
+		if *limit == 0 {
+			*limit = -1
+		}
+	}
+	if want.MaxConsumers == 0 {
+		want.MaxConsumers = -1
+	}
+	if want.MaxMsgSize == 0 {
+		want.MaxMsgSize = -1
+	}
 	h, w := reflect.ValueOf(have), reflect.ValueOf(want)
+	var differs []string
 	for i := range w.NumField() {
 		field := w.Type().Field(i).Name
-		if field == "Description" || field == "Metadata" {
+		is, asked := h.Field(i).Interface(), w.Field(i).Interface()
+		if slices.Contains(notCompared, field) || reflect.DeepEqual(is, asked) {
 			continue
 		}
-		if w.Field(i).IsZero() && (field != "MaxAge" && w.Field(i).Kind() != reflect.Bool) {
-			continue
-		}
-		if !reflect.DeepEqual(h.Field(i).Interface(), w.Field(i).Interface()) {
-			return fmt.Errorf("it exists with %s %v, and this version needs %v: change one of them, it was not touched",
-				field, h.Field(i).Interface(), w.Field(i).Interface())
-		}
+		differs = append(differs, fmt.Sprintf("%s is %s and this version needs %s", field, shown(h.Field(i)), shown(w.Field(i))))
+	}
+	if differs != nil {
+		return fmt.Errorf("it exists otherwise and was not touched: %s", strings.Join(differs, "; "))
 	}
 	return nil
 }
+
+// shown gives what v holds or points to.
+func shown(v reflect.Value) string {
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	return fmt.Sprintf("%+v", v.Interface())
+}
+
+// attemptFor is how long one request to JetStream may take: far longer than a healthy one,
+// short enough that the one after an election is not late.
+const attemptFor = 2 * time.Second
 
 // Retry calls do until it succeeds or fails for good. What a retry can mend (NATS away, an
 // election under way, no answer) is tried again, with back-off, until ctx ends; then it is
 // fault.Unavailable.
 func Retry(ctx context.Context, do func(context.Context) error) error {
+	return retry(ctx, func(ctx context.Context) error {
+		attempt, cancel := context.WithTimeout(ctx, attemptFor)
+		defer cancel()
+		return do(attempt)
+	})
+}
+
+// retry is Retry for what bounds its own attempts.
+func retry(ctx context.Context, do func(context.Context) error) error {
 	wait := 20 * time.Millisecond
 	for {
-		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
-		err := do(attempt)
-		cancel()
+		err := do(ctx)
 		if err == nil || !Passing(err) {
 			return err
 		}
@@ -193,14 +237,15 @@ func Passing(err error) bool {
 	}
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		// 503 is an election or an overload; 408 a request that timed out inside.
 		switch api.ErrorCode {
-		case codeIDInProcess, codeBatchIncomplete, codeBatchesInFlight:
+		case codeIDInProcess, codeNotLeader, codeBatchIncomplete, codeBatchesInFlight:
 			return true
 		}
-		return api.Code == 503 || api.Code == 408
+		// 503 is an election or an overload; 408 a request that timed out inside; 429 one too
+		// many at a time.
+		return api.Code == 503 || api.Code == 408 || api.Code == 429
 	}
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
+	return errors.Is(err, errNotYet) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected) ||
 		errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrStaleConnection) ||
@@ -228,6 +273,8 @@ func Taken(err error) bool {
 
 // Codes of the server that its client has no names for.
 const (
+	codeNoPeers     jetstream.ErrorCode = 10005 // JSClusterNoPeersErrF
+	codeNotLeader   jetstream.ErrorCode = 10009 // JSClusterNotLeaderErr
 	codeStoreFailed jetstream.ErrorCode = 10077 // JSStreamStoreFailedF
 	codeIDInProcess jetstream.ErrorCode = 10158 // JSStreamDuplicateMessageConflict
 )

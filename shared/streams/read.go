@@ -2,7 +2,6 @@ package streams
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,15 +29,20 @@ func Subject(channel string) string { return eventsPrefix + channel }
 // Live is where the server tells what it stored in a channel.
 func Live(channel string) string { return "hall.live." + channel }
 
-// page is how many messages one direct get asks for; the server's limit is 1,024.
-const page = 512
+const (
+	// page is how many messages one direct get asks for; the server's limit is 1,024.
+	page = 512
+	// quiet is how long the next message of a batch may take before the batch is lost: its
+	// server died, or a message was dropped.
+	quiet = 2 * time.Second
+)
 
 // Msg is a stored message, not decoded.
 type Msg struct {
 	Subject string
 	Seq     uint64
 	At      time.Time
-	ID      string // its Nats-Msg-Id; only what Range and History give has it
+	ID      string // its Nats-Msg-Id
 	Data    []byte
 }
 
@@ -53,7 +57,9 @@ func (m Msg) Decode(channel string, prev uint64) (event.Stored, error) {
 }
 
 // Range reads what subject stores in (after, upTo], in order, from whichever replica
-// answers, and hands it to each until that gives false.
+// answers, and hands it to each until that gives false. What comes broken is read on from
+// where it broke, until ctx ends; then it is fault.Unavailable. A replica that is behind
+// ends the range early, without an error: see [Kept].
 func Range(ctx context.Context, js jetstream.JetStream, subject string, after, upTo uint64, each func(Msg) bool) error {
 	return RangeOf(ctx, js, Events, subject, after, upTo, each)
 }
@@ -61,50 +67,66 @@ func Range(ctx context.Context, js jetstream.JetStream, subject string, after, u
 // RangeOf is [Range] in any of the streams; subject may have wildcards.
 func RangeOf(ctx context.Context, js jetstream.JetStream, stream, subject string, after, upTo uint64, each func(Msg) bool) error {
 	for more := true; more && after < upTo; {
-		ask := map[string]any{"seq": after + 1, "next_by_subj": subject, "batch": page}
-		n := 0
-		err := directGet(ctx, js, stream, ask, func(m Msg) bool {
-			n++
-			after = m.Seq
-			more = m.Seq <= upTo && each(m)
-			return more
+		var pending uint64
+		err := retry(ctx, func(ctx context.Context) (err error) {
+			if !more || after >= upTo {
+				return nil // it broke after the last one that was wanted
+			}
+			ask := map[string]any{"seq": after + 1, "next_by_subj": subject, "batch": min(page, upTo-after)}
+			pending, err = directGet(ctx, js, stream, ask, func(m Msg) bool {
+				if m.Seq > upTo {
+					more = false
+					return false
+				}
+				after = m.Seq
+				more = each(m)
+				return more
+			})
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("read %s after %d: %w", subject, after, err)
 		}
-		more = more && n == page
+		more = more && pending > 0
 	}
 	return nil
 }
 
 // History gives the last limit messages of subject before the sequence before (0: the
 // newest) and after the sequence after, oldest first. A stream cannot be read backwards, so
-// it reads windows that grow while they hold too few.
+// it reads windows, which grow where the subject is quiet and shrink where it is busy.
 func History(ctx context.Context, js jetstream.JetStream, subject string, after, before uint64, limit int) ([]Msg, error) {
-	if before == 0 {
-		last, err := LastSequences(ctx, js, []string{subject}, 1)
-		if err != nil {
-			return nil, err
-		}
-		before = last[subject] + 1
+	last, err := LastSequences(ctx, js, []string{subject}, 1)
+	if err != nil {
+		return nil, err
 	}
+	hi := last[subject]
+	if before > 0 {
+		hi = min(hi, before-1)
+	}
+	most := max(4*limit, 64) // messages read for one window
+	window := uint64(most)   //nolint:gosec // at least 64
 	var found []Msg
-	hi := before - 1
-	for window := uint64(max(2*limit, 64)); hi > after && len(found) < limit; window *= 4 {
+	for hi > after && len(found) < limit {
 		lo := after
-		if hi > window && hi-window > after {
+		if hi-after > window {
 			lo = hi - window
 		}
 		var part []Msg
 		err := Range(ctx, js, subject, lo, hi, func(m Msg) bool {
 			part = append(part, m)
-			return true
+			return len(part) <= most
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case len(part) > most: // so the window is wider than most
+			window = max(uint64(most), (hi-lo)/4) //nolint:gosec // at least 64
+			continue
 		}
 		found = slices.Concat(part, found)
 		hi = lo
+		window *= 4
 	}
 	if len(found) > limit {
 		found = found[len(found)-limit:]
@@ -118,11 +140,7 @@ func History(ctx context.Context, js jetstream.JetStream, subject string, after,
 func LastSequences(ctx context.Context, js jetstream.JetStream, subjects []string, from uint64) (map[string]uint64, error) {
 	last := map[string]uint64{}
 	for some := range slices.Chunk(subjects, 1000) {
-		ask := map[string]any{"multi_last": some, "seq": max(1, from), "batch": len(some)}
-		err := directGet(ctx, js, Events, ask, func(m Msg) bool {
-			last[m.Subject] = m.Seq
-			return true
-		})
+		err := multiLast(ctx, js, Events, some, max(1, from), func(m Msg) { last[m.Subject] = m.Seq })
 		if err != nil {
 			return nil, fmt.Errorf("read last sequences: %w", err)
 		}
@@ -136,113 +154,153 @@ func LastSequences(ctx context.Context, js jetstream.JetStream, subjects []strin
 // it has seen all that was stored before it.
 func LastOf(ctx context.Context, js jetstream.JetStream, stream string, subjects ...string) (map[string]Msg, error) {
 	last := map[string]Msg{}
-	ask := map[string]any{"multi_last": subjects, "batch": len(subjects)}
-	err := directGet(ctx, js, stream, ask, func(m Msg) bool {
-		last[m.Subject] = m
-		return true
-	})
-	if err != nil {
+	if err := multiLast(ctx, js, stream, subjects, 1, func(m Msg) { last[m.Subject] = m }); err != nil {
 		return nil, fmt.Errorf("read the last of %v: %w", subjects, err)
 	}
 	return last, nil
 }
 
-// directGet asks a stream for a batch (NATS ADR-31) and hands each message on until each
-// gives false. A batch that does not come whole is an error: a reader that took it for the
-// end would make a hole (which is why natsext.RequestMany, silent at its timeout, is not
-// used).
-func directGet(ctx context.Context, js jetstream.JetStream, stream string, ask map[string]any, each func(Msg) bool) error {
+// multiLast hands the last message of each subject to each, in one batch; where that breaks,
+// it starts again, until ctx ends.
+func multiLast(ctx context.Context, js jetstream.JetStream, stream string, subjects []string, from uint64, each func(Msg)) error {
+	ask := map[string]any{"multi_last": subjects, "seq": from, "batch": len(subjects)}
+	return retry(ctx, func(ctx context.Context) error {
+		pending, err := directGet(ctx, js, stream, ask, func(m Msg) bool {
+			each(m)
+			return true
+		})
+		if err == nil && pending > 0 {
+			err = fmt.Errorf("%d of them did not fit one answer", pending)
+		}
+		return err
+	})
+}
+
+// directGet asks a stream for a batch (NATS ADR-31), hands each message on until each gives
+// false, and gives the number of messages that match and did not fit the batch. A batch that
+// does not come whole is an error: a reader that took it for the end would make a hole (which
+// is why natsext.RequestMany, silent at its timeout, is not used).
+func directGet(ctx context.Context, js jetstream.JetStream, stream string, ask map[string]any, each func(Msg) bool) (pending uint64, err error) {
 	req, err := json.Marshal(ask)
 	if err != nil {
-		return fmt.Errorf("encode: %w", err)
+		return 0, fmt.Errorf("encode: %w", err)
 	}
 	nc := js.Conn()
 	inbox := nc.NewRespInbox()
 	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { _ = sub.Unsubscribe() }() // the connection is closed: so is the subscription
 	if err := nc.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, req); err != nil {
-		return err
+		return 0, err
 	}
 	for {
-		m, err := sub.NextMsgWithContext(ctx)
+		m, err := next(ctx, sub)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
-		case "204", "404": // end of batch; nothing there
-			return nil
+		case "204": // the end of the batch
+			pending, err := strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("direct get: pending: %w", err)
+			}
+			return pending, nil
+		case "404": // nothing there
+			return 0, nil
 		case "503":
-			return nats.ErrNoResponders
+			return 0, nats.ErrNoResponders
 		default:
-			return fmt.Errorf("direct get: %s %s", status, m.Header.Get("Description"))
+			return 0, fmt.Errorf("direct get: %s %s", status, m.Header.Get("Description"))
 		}
 		seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
 		if err != nil {
-			return fmt.Errorf("direct get: sequence: %w", err)
+			return 0, fmt.Errorf("direct get: sequence: %w", err)
 		}
 		at, err := time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
 		if err != nil {
-			return fmt.Errorf("direct get: time: %w", err)
+			return 0, fmt.Errorf("direct get: time: %w", err)
 		}
 		if !each(Msg{Subject: m.Header.Get(jetstream.SubjectHeader), Seq: seq, At: at, ID: m.Header.Get(jetstream.MsgIDHeader), Data: m.Data}) {
-			return nil
+			return 0, nil
 		}
 	}
 }
 
-// Kept asks the leader whether the message with sequence seq is still stored.
-func Kept(ctx context.Context, js jetstream.JetStream, seq uint64) (bool, error) {
-	_, err := leaderGet(ctx, js, Events, map[string]any{"seq": seq})
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+// next waits for a message of a batch, and no longer than quiet.
+func next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	return sub.NextMsgWithContext(ctx)
 }
 
-// Last reads the last message of subject from the stream's leader, and so sees what was
-// acknowledged before. found is false when there is none.
+// Kept asks the leader whether the message with sequence seq is still stored. It goes on
+// until ctx ends; then it is fault.Unavailable.
+func Kept(ctx context.Context, js jetstream.JetStream, seq uint64) (bool, error) {
+	_, found, err := leaderGet(ctx, js, Events, map[string]any{"seq": seq})
+	return found, err
+}
+
+// Last reads the last message of subject, which may have wildcards, from the stream's
+// leader, and so sees what was acknowledged before. found is false when there is none. It
+// goes on until ctx ends; then it is fault.Unavailable.
 func Last(ctx context.Context, js jetstream.JetStream, stream, subject string) (m Msg, found bool, err error) {
-	m, err = leaderGet(ctx, js, stream, map[string]any{"last_by_subj": subject})
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Msg{}, false, nil
-	}
-	return m, err == nil, err
+	return leaderGet(ctx, js, stream, map[string]any{"last_by_subj": subject})
 }
 
 // leaderGet is $JS.API.STREAM.MSG.GET, which only a stream's leader answers; the client
 // library would use direct get where the stream allows it.
-func leaderGet(ctx context.Context, js jetstream.JetStream, stream string, ask map[string]any) (Msg, error) {
+func leaderGet(ctx context.Context, js jetstream.JetStream, stream string, ask map[string]any) (m Msg, found bool, err error) {
 	req, err := json.Marshal(ask)
 	if err != nil {
-		return Msg{}, fmt.Errorf("encode: %w", err)
+		return Msg{}, false, fmt.Errorf("encode: %w", err)
 	}
-	answer, err := js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, req)
+	err = Retry(ctx, func(ctx context.Context) error {
+		answer, err := js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, req)
+		if err != nil {
+			return err
+		}
+		m, found, err = storedIn(answer)
+		return err
+	})
 	if err != nil {
-		return Msg{}, fmt.Errorf("read %s: %w", stream, err)
+		return Msg{}, false, fmt.Errorf("read %s: %w", stream, err)
 	}
+	return m, found, nil
+}
+
+// storedIn gives the message that the leader's answer holds.
+func storedIn(answer *nats.Msg) (m Msg, found bool, err error) {
 	var got struct {
 		Error   *jetstream.APIError `json:"error"`
 		Message struct {
 			Subject string    `json:"subject"`
 			Seq     uint64    `json:"seq"`
+			Header  []byte    `json:"hdrs"`
 			Data    []byte    `json:"data"`
 			Time    time.Time `json:"time"`
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(answer.Data, &got); err != nil {
-		return Msg{}, fmt.Errorf("read %s: %w", stream, err)
+		return Msg{}, false, err
 	}
-	if got.Error != nil {
-		if got.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
-			return Msg{}, jetstream.ErrMsgNotFound
+	switch {
+	case got.Error == nil:
+	case got.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return Msg{}, false, nil
+	default:
+		return Msg{}, false, got.Error
+	}
+	var header nats.Header
+	if len(got.Message.Header) > 0 {
+		if header, err = nats.DecodeHeadersMsg(got.Message.Header); err != nil {
+			return Msg{}, false, err
 		}
-		return Msg{}, fmt.Errorf("read %s: %w", stream, got.Error)
 	}
-	return Msg{Subject: got.Message.Subject, Seq: got.Message.Seq, At: got.Message.Time, Data: got.Message.Data}, nil
+	s := got.Message
+	return Msg{Subject: s.Subject, Seq: s.Seq, At: s.Time, ID: header.Get(jetstream.MsgIDHeader), Data: s.Data}, true, nil
 }
 
 // ChannelOf is the channel of a stored or live subject: "lobby", "game21", "room.<id>".
