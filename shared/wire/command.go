@@ -16,6 +16,7 @@ const MaxLine = 4096
 const (
 	SignUp       = "signup"
 	SignIn       = "signin"
+	Resume       = "resume" // frames and WebSocket only
 	SignOut      = "signout"
 	Passwd       = "passwd"
 	OnlineTime   = "onlinetime"
@@ -40,9 +41,13 @@ const (
 // Command is what a client asks for. Which members count depends on Type.
 type Command struct {
 	Type string
+	ID   string // frames and WebSocket: what its reply names
+	Key  string // say, room.say, whisper, game21.answer: names the command across connections
 
 	Username, Password string // signup, signin
 	Takeover           bool   // signin
+	Token              string // resume
+	Since              Since  // resume
 	Old, New           string // passwd
 	To, Text           string // whisper; say, room.say
 	Channel            string // history

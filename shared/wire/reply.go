@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"time"
+
 	"gamehall/shared/accountapi"
 	"gamehall/shared/chatapi"
 	"gamehall/shared/event"
@@ -16,8 +18,9 @@ type Reply struct {
 	Err  *fault.Error
 
 	User       string // signup, signin, signout
-	Seq        uint64 // signin, say, room.*
-	Room       string // room.create, room.join, room.quit
+	Token      string // signin, resume: frames and WebSocket
+	Seq        uint64 // signin, resume, say, room.*
+	Room       string // resume, room.create, room.join, room.quit
 	OnlineTime accountapi.OnlineTimeResponse
 	Who        accountapi.WhoResponse
 	Whisper    chatapi.WhisperResponse
@@ -40,12 +43,14 @@ const (
 // Private is an event for one session: a whisper, a notice of the hall, a gap, or that the
 // connection is about to be closed.
 type Private struct {
-	Kind   string
-	From   string // whisper
-	To     string // whisper
-	Text   string // whisper, notice
-	Missed int    // gap
-	Reason Reason // closing
+	Kind       string
+	From       string        // whisper
+	To         string        // whisper
+	Text       string        // whisper, notice
+	Channel    string        // gap
+	Missed     int           // gap
+	Reason     Reason        // closing
+	RetryAfter time.Duration // closing
 }
 
 // Reason says why a connection is closed.
