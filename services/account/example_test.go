@@ -13,6 +13,7 @@ import (
 
 func Example() {
 	natstest.Example(func(t testing.TB) {
+		t.Helper()
 		ns := natstest.Run(t)
 		ann := ns.SignIn(t, "netease1", "edge1")
 		s, err := account.Start(t.Context(), account.Config{

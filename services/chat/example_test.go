@@ -12,6 +12,7 @@ import (
 
 func Example() {
 	natstest.Example(func(t testing.TB) {
+		t.Helper()
 		ns := natstest.Run(t)
 		s, err := chat.Start(t.Context(), chat.Config{NATS: ns.Dialer(), Bare: true, Log: natstest.Quiet()})
 		if err != nil {

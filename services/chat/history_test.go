@@ -90,6 +90,7 @@ func TestHistoryWindows(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			events, err := ask(t, nc, ann, tt.req)
 			if err != nil {
 				t.Fatal(err)

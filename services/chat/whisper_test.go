@@ -131,28 +131,28 @@ func TestWhisper(t *testing.T) {
 		{name: "control character", to: "bob", text: "a\x07b", code: fault.BadRequest},
 		{name: "too long", to: "bob", text: strings.Repeat("x", 2001), code: fault.TooLong},
 	}
+	// One after the other: what is delivered is compared with what was sent.
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			before := len(edge2.delivered())
-			resp, err := whisper(t, nc, ann, tt.to, tt.text, natstest.Wait)
-			if got := fault.CodeOf(err); got != tt.code || err != nil && tt.message != "" && err.Error() != tt.message {
-				t.Fatalf("code %q, want %q; error %v, want %q", got, tt.code, err, tt.message)
+		before := len(edge2.delivered())
+		resp, err := whisper(t, nc, ann, tt.to, tt.text, natstest.Wait)
+		if got := fault.CodeOf(err); got != tt.code || err != nil && tt.message != "" && err.Error() != tt.message {
+			t.Errorf("%s: code %q, want %q; error %v, want %q", tt.name, got, tt.code, err, tt.message)
+			continue
+		}
+		got := edge2.delivered()[before:]
+		if tt.code != "" {
+			if len(got) != 0 {
+				t.Errorf("%s: refused, and delivered: %+v", tt.name, got)
 			}
-			got := edge2.delivered()[before:]
-			if tt.code != "" {
-				if len(got) != 0 {
-					t.Errorf("refused, and delivered: %+v", got)
-				}
-				return
-			}
-			text := strings.TrimSpace(tt.text)
-			if resp != (chatapi.WhisperResponse{To: "bob", Text: text}) {
-				t.Errorf("answer %+v", resp)
-			}
-			if len(got) != 1 || got[0].Session != bob.Session || got[0].From != "ann" || got[0].To != "bob" || got[0].Text != text {
-				t.Errorf("delivered %+v", got)
-			}
-		})
+			continue
+		}
+		text := strings.TrimSpace(tt.text)
+		if resp != (chatapi.WhisperResponse{To: "bob", Text: text}) {
+			t.Errorf("%s: answer %+v", tt.name, resp)
+		}
+		if want := (edgeapi.WhisperRequest{Session: bob.Session, From: "ann", To: "bob", Text: text}); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: delivered %+v, want %+v", tt.name, got, want)
+		}
 	}
 }
 
@@ -290,7 +290,7 @@ func TestWhisperOfUnknownOutcome(t *testing.T) {
 	start(t, ns)
 	nc := ns.Connect(t)
 	ann := ns.SignIn(t, "ann", "edge1")
-	bob := ns.SignIn(t, "bob", "edge2")
+	ns.SignIn(t, "bob", "edge2")
 	silent := subscribe(t, ns, string(edgeapi.Whisper.To("edge2")))
 	whispered := make(chan error, 1)
 	go func() {
@@ -305,7 +305,7 @@ func TestWhisperOfUnknownOutcome(t *testing.T) {
 	if err := silent.Unsubscribe(); err != nil {
 		t.Fatal(err)
 	}
-	bob = ns.SignIn(t, "bob", "edge3")
+	bob := ns.SignIn(t, "bob", "edge3")
 	edge3 := newEdge(t, ns, "edge3", bob)
 	if err := <-whispered; fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("%v, want unavailable", err)

@@ -30,14 +30,25 @@ type example struct {
 	cleanups []func()
 }
 
-func (e *example) Helper()                         {}
-func (e *example) Cleanup(f func())                { e.cleanups = append(e.cleanups, f) }
-func (e *example) Context() context.Context        { return e.ctx }
-func (e *example) Fatal(args ...any)               { panic(fmt.Sprint(args...)) }
-func (e *example) Fatalf(format string, a ...any)  { panic(fmt.Sprintf(format, a...)) }
-func (e *example) Errorf(format string, a ...any)  { panic(fmt.Sprintf(format, a...)) }
-func (e *example) Error(args ...any)               { panic(fmt.Sprint(args...)) }
-func (e *example) Log(args ...any)                 { fmt.Fprintln(os.Stderr, args...) }
+// Helper does nothing: there is no line to blame.
+func (e *example) Helper() {}
+
+// Cleanup runs f in the end, the last one first.
+func (e *example) Cleanup(f func()) { e.cleanups = append(e.cleanups, f) }
+
+// Context ends just before the cleaning up.
+func (e *example) Context() context.Context { return e.ctx }
+
+// Fatal fails.
+func (e *example) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
+
+// Fatalf fails.
+func (e *example) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+// Errorf fails at once: an Example has one thing to show.
+func (e *example) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+// Logf tells who runs the tests and nobody else: standard output is what is compared.
 func (e *example) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 // TempDir gives a folder that is gone in the end.

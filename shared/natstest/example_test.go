@@ -12,6 +12,7 @@ import (
 
 func Example() {
 	natstest.Example(func(t testing.TB) {
+		t.Helper()
 		ns := natstest.Run(t)
 		natstest.Answer(t, ns, accountapi.OnlineTime, func(context.Context, accountapi.OnlineTimeRequest) (accountapi.OnlineTimeResponse, error) {
 			return accountapi.OnlineTimeResponse{Seconds: 580}, nil
