@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gamehall/shared/bus"
@@ -15,16 +17,37 @@ import (
 	"gamehall/shared/streams"
 )
 
-// Directory mirrors the bucket. Its goroutine owns the watcher; [Directory.Close] waits for
-// it. The mirror may be some milliseconds behind: what it does not know is read from the
-// bucket's leader before anybody is refused.
+// How far the mirror may be behind.
+const (
+	// checkEvery is how often the mirror is compared with the bucket's leader. Twice behind
+	// the same sequence, it is read anew.
+	checkEvery = time.Second
+	// trustFor is how long the mirror is believed after it was last seen to be complete. It
+	// bounds how long a session that was taken over may still be served: DESIGN's 5 s.
+	trustFor = 4 * time.Second
+	// The back-off between attempts to read the mirror anew.
+	rewatchFrom = 10 * time.Millisecond
+	rewatchMost = time.Second
+	// watchFor bounds the making of a watcher: its server may die before it answers.
+	watchFor = 2 * time.Second
+)
+
+// Directory mirrors the bucket. One goroutine owns the watcher and applies what it tells, a
+// second one asks the leader how far it should be; [Directory.Close] waits for both. The
+// mirror may be some milliseconds behind: what it does not know is read from the bucket's
+// leader before anybody is refused. When it cannot be sure to be complete (NATS was away, or
+// this process), everything is read from the leader.
 type Directory struct {
-	kv      jetstream.KeyValue
-	log     *slog.Logger
-	mu      sync.RWMutex
-	records map[string]Record // by user id
-	stop    context.CancelFunc
-	done    chan struct{}
+	js   jetstream.JetStream
+	kv   jetstream.KeyValue
+	log  *slog.Logger
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	mu       sync.RWMutex
+	records  map[string]Record // by user id
+	ids      map[string]string // user id by canonical name, of records
+	complete time.Time         // when records were known to be all; see trusted
 }
 
 // Open starts the mirror and returns once it holds every session that was there. It needs
@@ -33,25 +56,21 @@ func Open(ctx context.Context, js jetstream.JetStream, log *slog.Logger) (*Direc
 	if log == nil {
 		log = slog.Default()
 	}
-	kv, err := js.KeyValue(ctx, streams.Sessions)
+	var kv jetstream.KeyValue
+	err := streams.Retry(ctx, func(ctx context.Context) (err error) {
+		kv, err = js.KeyValue(ctx, streams.Sessions)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open sessions: %w", err)
 	}
-	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	watcher, err := kv.WatchAll(watching)
-	if err != nil {
-		stop()
-		return nil, fmt.Errorf("watch sessions: %w", err)
-	}
-	d := &Directory{kv: kv, log: log, records: map[string]Record{}, stop: stop, done: make(chan struct{})}
-	complete := make(chan struct{})
-	go func() {
-		defer close(d.done)
-		defer func() { _ = watcher.Stop() }() // fails only when the connection is gone
-		d.follow(watching, watcher, complete)
-	}()
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d := &Directory{js: js, kv: kv, log: log, records: map[string]Record{}, stop: stop}
+	ready, heads := make(chan struct{}), make(chan head)
+	d.done.Go(func() { d.check(following, heads) })
+	d.done.Go(func() { d.follow(following, heads, ready) })
 	select {
-	case <-complete:
+	case <-ready:
 		return d, nil
 	case <-ctx.Done():
 		d.Close()
@@ -62,33 +81,172 @@ func Open(ctx context.Context, js jetstream.JetStream, log *slog.Logger) (*Direc
 // Close ends the mirror.
 func (d *Directory) Close() {
 	d.stop()
-	<-d.done
+	d.done.Wait()
 }
 
-// follow takes what the watcher tells. A nil entry says that what was there at the start has
-// been told.
-func (d *Directory) follow(ctx context.Context, watcher jetstream.KeyWatcher, complete chan struct{}) {
+// head is the bucket's last sequence as its leader told it.
+type head struct {
+	seq   uint64
+	asked time.Time
+	fresh bool // the connection was lost since: what the watcher told may miss something
+}
+
+// check asks the leader how far the mirror should be, once a second and whenever the
+// connection is back.
+func (d *Directory) check(ctx context.Context, heads chan<- head) {
+	back := d.js.Conn().StatusChanged(nats.CONNECTED)
+	defer d.js.Conn().RemoveStatusListener(back)
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	fresh := true
 	for {
+		h := head{asked: time.Now(), fresh: fresh}
+		asking, cancel := context.WithTimeout(ctx, checkEvery)
+		last, _, err := streams.Last(asking, d.js, "KV_"+streams.Sessions, "$KV."+streams.Sessions+".>")
+		cancel()
+		if h.seq = last.Seq; err == nil {
+			select {
+			case heads <- h:
+				fresh = false
+			case <-ctx.Done():
+				return
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case e, open := <-watcher.Updates():
+		case <-tick.C:
+		case _, open := <-back:
 			if !open {
-				return
+				back = nil // the connection is closed
 			}
-			if e == nil {
-				close(complete)
-				continue
-			}
-			d.take(e)
+			fresh = true
 		}
 	}
 }
 
-func (d *Directory) take(e jetstream.KeyValueEntry) {
+// mirror is a reading of the bucket by one watcher.
+type mirror struct {
+	cancel  context.CancelFunc // of the watcher's context
+	watcher jetstream.KeyWatcher
+	updates <-chan jetstream.KeyValueEntry
+	records map[string]Record // its own until it is complete, then the directory's
+	ids     map[string]string
+	last    uint64 // the last sequence told
+	target  head   // what it has to reach to be complete
+	reached uint64 // last, when the leader was asked the last time
+	initial bool   // still telling what was there at the start
+}
+
+// follow keeps the mirror: it reads the bucket anew whenever the watcher ended, fell behind,
+// or may have missed something, and puts a reading in the place of the one before once it is
+// complete.
+func (d *Directory) follow(ctx context.Context, heads <-chan head, ready chan struct{}) {
+	var m *mirror
+	defer func() { d.drop(m) }()
+	wait := rewatchFrom
+	var again <-chan time.Time // when to read anew
+	var latest head
+	opened := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case h := <-heads:
+			latest = h
+			switch {
+			case h.fresh || m.stuck(h):
+				d.drop(m)
+				m, again = nil, time.After(0)
+			case m != nil:
+				if m.reached = m.last; m.last >= m.target.seq {
+					m.target = h
+				}
+			}
+		case <-again:
+			again = nil
+			var err error
+			if m, err = d.watch(ctx, latest); err != nil {
+				d.log.Warn("the sessions cannot be watched, trying on", "error", err)
+				again = time.After(wait)
+				wait = min(2*wait, rewatchMost)
+				continue
+			}
+			wait = rewatchFrom
+		case e, open := <-m.told():
+			switch {
+			case !open:
+				d.drop(m)
+				m, again = nil, time.After(wait)
+				wait = min(2*wait, rewatchMost)
+				continue
+			case e == nil:
+				m.initial = false
+			default:
+				d.take(m, e)
+			}
+		}
+		if m != nil && !m.initial && m.last >= m.target.seq {
+			d.use(m)
+			if !opened {
+				opened = true
+				close(ready)
+			}
+		}
+	}
+}
+
+// watch starts a reading that is complete once it has reached the leader's last sequence.
+func (d *Directory) watch(ctx context.Context, target head) (*mirror, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	late := time.AfterFunc(watchFor, cancel)
+	watcher, err := d.kv.WatchAll(ctx)
+	if !late.Stop() && err == nil {
+		err = errors.Join(context.DeadlineExceeded, watcher.Stop())
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return &mirror{cancel: cancel, watcher: watcher, updates: watcher.Updates(), target: target, initial: true,
+		records: map[string]Record{}, ids: map[string]string{}}, nil
+}
+
+// drop ends m's watcher. What it still tells is taken from it and thrown away, since it
+// holds a lock while nobody takes it.
+func (d *Directory) drop(m *mirror) {
+	if m == nil {
+		return
+	}
+	_ = m.watcher.Stop() // fails only when the connection or the watcher is gone
+	m.cancel()
+	d.done.Go(func() {
+		for range m.updates { //nolint:revive // until it is closed
+		}
+	})
+}
+
+// stuck tells whether m, asked for h, has not moved since it was asked before, and is behind.
+func (m *mirror) stuck(h head) bool {
+	return m != nil && m.last < m.target.seq && m.last == m.reached && h.asked.Sub(m.target.asked) >= checkEvery
+}
+
+// told gives what the watcher tells; without a watcher that is nothing.
+func (m *mirror) told() <-chan jetstream.KeyValueEntry {
+	if m == nil {
+		return nil
+	}
+	return m.updates
+}
+
+// take applies what m's watcher told. A reading that is in use already is changed under the
+// directory's lock; one that is not yet is nobody else's, and the lock does no harm.
+func (d *Directory) take(m *mirror, e jetstream.KeyValueEntry) {
+	m.last = max(m.last, e.Revision())
 	if e.Operation() != jetstream.KeyValuePut {
 		d.mu.Lock()
-		delete(d.records, e.Key())
+		delete(m.ids, m.records[e.Key()].User)
+		delete(m.records, e.Key())
 		d.mu.Unlock()
 		return
 	}
@@ -98,11 +256,30 @@ func (d *Directory) take(e jetstream.KeyValueEntry) {
 		return
 	}
 	d.mu.Lock()
-	d.records[e.Key()] = r
+	m.records[e.Key()] = r
+	m.ids[r.User] = e.Key()
 	d.mu.Unlock()
 }
 
-// Online gives every session, in no order; those that are ending too.
+// use makes m what the directory tells, complete as of when its target was asked for.
+func (d *Directory) use(m *mirror) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.records, d.ids, d.complete = m.records, m.ids, m.target.asked
+}
+
+// trusted tells whether the mirror was complete a moment ago. The larger of monotonic and
+// wall-clock time counts: the first stands still while the machine is suspended.
+func (d *Directory) trusted() bool {
+	now := time.Now()
+	d.mu.RLock()
+	complete := d.complete
+	d.mu.RUnlock()
+	return max(now.Sub(complete), now.Round(0).Sub(complete.Round(0))) <= trustFor
+}
+
+// Online gives every session, in no order; those that are ending too. It is the mirror's
+// answer, also while NATS is away.
 func (d *Directory) Online() []Record {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -113,7 +290,8 @@ func (d *Directory) Online() []Record {
 	return all
 }
 
-// Peek gives the mirror's record of a user id, which may be some milliseconds old.
+// Peek gives the mirror's record of a user id, which may be some milliseconds old, and older
+// while NATS is away.
 func (d *Directory) Peek(userID string) (Record, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -121,8 +299,17 @@ func (d *Directory) Peek(userID string) (Record, bool) {
 	return r, ok
 }
 
+// idOf gives the id of a user who is in the mirror under that very name: what an edge sends
+// is canonical, and to find out costs a hundred times as much as to look.
+func (d *Directory) idOf(user string) (string, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	id, ok := d.ids[user]
+	return id, ok
+}
+
 // Read gives the record of a user id as the bucket's leader has it; found is false when
-// there is none.
+// there is none. It goes on until ctx ends; then it is fault.Unavailable.
 func (d *Directory) Read(ctx context.Context, userID string) (r Record, found bool, err error) {
 	err = streams.Retry(ctx, func(ctx context.Context) error {
 		e, err := d.kv.Get(ctx, userID)
@@ -146,14 +333,21 @@ func (d *Directory) Read(ctx context.Context, userID string) (r Record, found bo
 // Hall-Session is accepted for a user who is signed in: a person with the nats CLI.
 func (d *Directory) Authorize(bare bool) bus.Authorize {
 	return func(ctx context.Context, user, session string) (bus.Identity, error) {
-		canonical, err := name.User(user)
-		if user == "" || err != nil || session == "" && !bare {
+		if user == "" || session == "" && !bare {
 			return bus.Identity{}, notSignedIn()
 		}
-		id := name.UserID(canonical)
+		id, known := d.idOf(user)
+		if !known {
+			canonical, err := name.User(user)
+			if err != nil {
+				return bus.Identity{}, notSignedIn()
+			}
+			id = name.UserID(canonical)
+		}
 		fits := func(r Record) bool { return r.Live() && (session == "" || r.Session == session) }
 		r, ok := d.Peek(id)
-		if !ok || !fits(r) {
+		if !ok || !fits(r) || !d.trusted() {
+			var err error
 			if r, ok, err = d.Read(ctx, id); err != nil {
 				return bus.Identity{}, err
 			}
