@@ -11,15 +11,41 @@ import (
 const Room bus.Event[event.Event] = "hall.events.room.*"
 
 // MemberSubject is where the stream keeps the [Membership] of a user; * is the user's id.
+// Read it with [ParseMembership].
 const MemberSubject bus.Event[Membership] = "hall.state.member.*"
 
 // Membership is the room that a user is in, as stored. RoomID is empty when it is in none.
+//
+// JoinSeq is missing in the record that the join itself wrote, since nobody knows a sequence
+// before it is given: [ParseMembership] fills it in.
 type Membership struct {
 	User    string `json:"user"`
 	Room    string `json:"room,omitzero"`    // the name as its creator wrote it
 	RoomID  string `json:"room_id,omitzero"` // subject token
 	JoinSeq uint64 `json:"join_seq,omitzero"`
 	Epoch   uint64 `json:"epoch,omitzero"` // of the session that joined
+}
+
+// EventAfter is how far after a [Membership] the event is that tells of it: both are stored as
+// one, with the room's own record in between.
+const EventAfter = 2
+
+// ParseMembership reads a stored membership; seq is the sequence of that message, from which
+// the join's follows.
+func ParseMembership(data []byte, seq uint64) (Membership, error) {
+	var m Membership
+	if err := bus.Decode(data, &m); err != nil {
+		return Membership{}, err
+	}
+	m.At(seq)
+	return m, nil
+}
+
+// At fills in what the record with the sequence seq could not tell itself.
+func (m *Membership) At(seq uint64) {
+	if m.RoomID != "" && m.JoinSeq == 0 {
+		m.JoinSeq = seq + EventAfter
+	}
 }
 
 // Create makes a room and joins the caller to it.

@@ -1,0 +1,111 @@
+package room
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"gamehall/shared/bus"
+	"gamehall/shared/edgeapi"
+	"gamehall/shared/name"
+	"gamehall/shared/roomapi"
+)
+
+// tellFor is how long an edge may take to hear that its user entered a room.
+const tellFor = time.Second
+
+// join adds the caller to a room.
+func (s *Service) join(ctx context.Context, req roomapi.JoinRequest) (roomapi.JoinResponse, error) {
+	shown, key, err := name.Room(req.Room)
+	if err != nil {
+		return roomapi.JoinResponse{}, noSuchRoom(harmless(req.Room))
+	}
+	who := bus.Caller(ctx)
+	done, err := s.enter(ctx, "join", name.RoomID(key), func(r Room, m Membership) (Change, error) {
+		return Join(r, m, who, shown)
+	})
+	if err != nil {
+		return roomapi.JoinResponse{}, fmt.Errorf("join: %w", err)
+	}
+	return done, nil
+}
+
+// enter carries out a create or a join of the caller, and tells its edge.
+func (s *Service) enter(ctx context.Context, verb, roomID string, decide func(Room, Membership) (Change, error)) (roomapi.JoinResponse, error) {
+	who := bus.Caller(ctx)
+	if err := s.settle(ctx, who); err != nil {
+		return roomapi.JoinResponse{}, err
+	}
+	done, err := s.store.do(ctx, act{
+		userID: who.ID, msgID: msgID(ctx), command: bus.Command(ctx), verb: verb, roomID: roomID,
+		decide: func(r Room, m Membership) (Change, error) {
+			if m.Epoch > who.Epoch {
+				return Change{}, over()
+			}
+			return decide(r, m)
+		},
+	})
+	if err != nil {
+		return roomapi.JoinResponse{}, err
+	}
+	// The session may have ended while this was stored. One that is live now has its end told
+	// after the join, so that it is heard; one that is not leaves here and now.
+	if live, err := s.live(ctx, who.ID, who.Epoch); err == nil && !live {
+		return roomapi.JoinResponse{}, errors.Join(s.leave(ctx, who.ID, who.Epoch), over())
+	}
+	s.tell(ctx, who, done)
+	return roomapi.JoinResponse{Seq: done.Seq, Room: done.Room, RoomID: done.RoomID}, nil
+}
+
+// settle makes the caller leave a room that an earlier session of it is still in: its end has
+// been claimed by the sign-in of this one, and is only not told yet.
+func (s *Service) settle(ctx context.Context, who bus.Identity) error {
+	m, _, known := s.mirror.member(who.ID)
+	if !known || !m.In() || m.Epoch >= who.Epoch {
+		// What the mirror does not know yet, a rule refuses as already_in_room: read.
+		var err error
+		if m, _, err = s.store.readMember(ctx, who.ID); err != nil {
+			return err
+		}
+	}
+	if !m.In() || m.Epoch >= who.Epoch {
+		return nil
+	}
+	return s.leave(ctx, who.ID, m.Epoch)
+}
+
+// tell tells the caller's edge that its user is in a room. An edge that asked for it learns it
+// from the answer, too; this one is for commands that came by another way.
+func (s *Service) tell(ctx context.Context, who bus.Identity, done Done) {
+	if who.Edge == "" {
+		return
+	}
+	_, err := edgeapi.Entered.To(who.Edge).Call(ctx, s.bus.Conn(), edgeapi.EnteredRequest{
+		Session: who.Session, Room: done.Room, RoomID: done.RoomID, Seq: done.Seq,
+	}, bus.Attempt(tellFor))
+	if err != nil {
+		s.log.Warn("an edge does not know that its user entered a room", "edge", who.Edge, "user", who.User, "error", err)
+	}
+}
+
+// msgID is the message id of what the command in ctx stores.
+func msgID(ctx context.Context) string { return bus.Caller(ctx).ID + "." + bus.Command(ctx) }
+
+// harmless gives what was typed as it can be shown to anybody.
+func harmless(typed string) string {
+	const most = 32 // as many code points as a name may have
+	safe := strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsGraphic(r) {
+			return -1
+		}
+		return r
+	}, typed)
+	if runes := []rune(strings.TrimSpace(safe)); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return strings.TrimSpace(safe)
+}

@@ -1,0 +1,153 @@
+package room
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gamehall/shared/bus"
+	"gamehall/shared/roomapi"
+	"gamehall/shared/session"
+	"gamehall/shared/streams"
+)
+
+// serviceName is the micro service's name, and that of its durable consumer.
+const serviceName = "room"
+
+// EmptyAfter is how long a room stays when its last member has left: DESIGN's 60 s, in which
+// who lost a connection comes back to the same room.
+const EmptyAfter = time.Minute
+
+// Config says how the service runs. Only NATS is needed; a zero field has its default.
+type Config struct {
+	NATS       bus.Dialer
+	Replicas   int           // of the stream and the buckets; default 1
+	KeptFor    time.Duration // of the stream's events; default streams.KeptFor
+	EmptyAfter time.Duration // an empty room is removed after it; default [EmptyAfter]
+	Bare       bool          // accept a command without Hall-Session for a user who is signed in
+	Log        *slog.Logger  // default slog.Default
+	Now        func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	if c.KeptFor == 0 {
+		c.KeptFor = streams.KeptFor
+	}
+	if c.EmptyAfter == 0 {
+		c.EmptyAfter = EmptyAfter
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Service is one copy of the service.
+type Service struct {
+	cfg     Config
+	log     *slog.Logger
+	bus     *bus.Service
+	dir     *session.Directory
+	mirror  *mirror
+	store   *store
+	cancel  context.CancelFunc // of the goroutines below
+	keeping sync.WaitGroup     // the keeper
+	reading sync.WaitGroup     // the mirror's reader
+	unhear  func()             // stops the consumer of the lobby
+}
+
+// Start serves, and returns once every endpoint is known to NATS. It waits for NATS and
+// JetStream until ctx ends. Who called stops the service.
+func Start(ctx context.Context, cfg Config) (*Service, error) {
+	cfg = cfg.withDefaults()
+	s := &Service{cfg: cfg, log: cfg.Log.With("service", serviceName), mirror: newMirror(), unhear: func() {}}
+	var err error
+	s.bus, err = bus.NewService(ctx, bus.Config{
+		Name:        serviceName,
+		Description: "Rooms of the hall: create, join, quit, talk, who is where",
+		Dialer:      cfg.NATS,
+		Log:         cfg.Log,
+		// The directory needs the connection that this call makes; no endpoint is served before
+		// it is there.
+		Authorize: func(ctx context.Context, user, session string) (bus.Identity, error) {
+			return s.dir.Authorize(cfg.Bare)(ctx, user, session)
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start room: %w", err)
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.cancel = cancel
+	if err := s.start(ctx, running); err != nil {
+		return nil, errors.Join(fmt.Errorf("start room: %w", err), s.Stop(ctx))
+	}
+	return s, nil
+}
+
+// start does the rest of Start. running is the context of what goes on after it.
+func (s *Service) start(ctx, running context.Context) error {
+	js, err := jetstream.New(s.bus.Conn())
+	if err != nil {
+		return err
+	}
+	if err := streams.Ensure(ctx, js, streams.Options{Replicas: s.cfg.Replicas, KeptFor: s.cfg.KeptFor}); err != nil {
+		return err
+	}
+	if s.dir, err = session.Open(ctx, js, s.log); err != nil {
+		return err
+	}
+	s.store = newStore(js, s.mirror, s.log, s.cfg.Now)
+	s.reading.Go(func() { s.store.follow(running) })
+	select {
+	case <-s.mirror.loaded:
+	case <-ctx.Done():
+		return outOfTime()
+	}
+	if s.unhear, err = s.store.leavings(ctx, s.sessionEnded); err != nil {
+		s.unhear = func() {}
+		return err
+	}
+	s.keeping.Go(func() { s.keep(running) })
+	err = errors.Join(
+		bus.Handle(s.bus, roomapi.Create, s.create),
+		bus.Handle(s.bus, roomapi.Join, s.join),
+		bus.Handle(s.bus, roomapi.Quit, s.quit),
+		bus.Handle(s.bus, roomapi.Say, s.say),
+		bus.Handle(s.bus, roomapi.List, s.list, bus.Reads()),
+		bus.Handle(s.bus, roomapi.Members, s.members, bus.Reads()),
+	)
+	if err != nil {
+		return err
+	}
+	return s.bus.Ready(ctx)
+}
+
+// Stop answers what was accepted, until ctx ends, and closes everything.
+func (s *Service) Stop(ctx context.Context) error {
+	s.unhear()
+	err := s.bus.Stop(ctx) // the mirror still serves what is answered meanwhile
+	s.cancel()
+	s.keeping.Wait()
+	s.reading.Wait()
+	if s.dir != nil {
+		s.dir.Close()
+	}
+	return err
+}
+
+// Run serves until ctx ends, then answers what it already accepted.
+func Run(ctx context.Context, cfg Config) error {
+	s, err := Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return bus.ServeUntil(ctx, s.Stop)
+}
