@@ -181,10 +181,8 @@ func (e *Edge) Stop(ctx context.Context) error {
 
 func (e *Edge) stop(ctx context.Context) error {
 	e.draining.Store(true)
-	for _, l := range []net.Listener{e.tcp, e.web} {
-		if l != nil {
-			_ = l.Close() // also fails when HTTP has closed it
-		}
+	if e.tcp != nil {
+		_ = e.tcp.Close() // fails only when it is closed
 	}
 	for _, c := range e.sessions.all() {
 		c.mu.Lock()
@@ -213,7 +211,10 @@ func (e *Edge) stop(ctx context.Context) error {
 	<-done
 	close(e.unwrite)
 	e.writing.Wait()
-	if e.http != nil {
+	switch { // last, so that /readyz can say that the edge stops
+	case e.http == nil && e.web != nil:
+		_ = e.web.Close() // fails only when it is closed
+	case e.http != nil:
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		cut = errors.Join(cut, e.http.Shutdown(closing))
