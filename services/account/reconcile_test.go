@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"gamehall/shared/chatapi"
 	"gamehall/shared/event"
 	"gamehall/shared/natstest"
 	"gamehall/shared/session"
@@ -33,6 +34,18 @@ func TestReconcile(t *testing.T) {
 	seen(t, s, "edge1", renewed)
 	stop(t, s)
 
+	// The left is behind so many lines that the comparison would be done before it is stored.
+	js := ns.JetStream(t)
+	for range 3000 {
+		if _, err := js.PublishAsync(string(chatapi.Lobby), []byte(`{"event":"chat","from":"bob","text":"hi"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-js.PublishAsyncComplete():
+	case <-natstest.Context(t).Done():
+		t.Fatal("the lines are not stored")
+	}
 	tell(t, ns, event.Left, leaving, func(e *event.Event) { e.Until = end })
 	added := ns.SignIn(t, "added", "edge1") // its joined is not published yet
 	s = start(t, ns, dir)

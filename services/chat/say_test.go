@@ -219,8 +219,8 @@ func TestSayOfASessionThatEndedMeanwhile(t *testing.T) {
 			}
 			if over {
 				ns.SignIn(t, "ann", "edge2")
-				if err := <-said; fault.CodeOf(err) != fault.Unavailable {
-					t.Errorf("%v, want unavailable", err)
+				if err := <-said; fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "your session ended") {
+					t.Errorf("%v, want unavailable because the session ended", err)
 				}
 			}
 			if err := streams.Ensure(natstest.Context(t), js, streams.Options{}); err != nil {
