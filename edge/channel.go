@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -27,13 +26,13 @@ type channel struct {
 	held    []*nats.Msg // live messages behind a hole, or from before last was known
 	filling bool
 
-	mu      sync.Mutex // guards the rest
-	last    uint64     // sequence of the last event in the log
-	lines   *log
-	recent  []place  // ring: where the last events begin
-	oldest  int      // of the ring
-	from    uint64   // events up to this one are not in recent
-	waiting []waiter // sessions that joined at a sequence the log has not reached
+	mu      sync.Mutex     // guards the rest
+	last    uint64         // sequence of the last event in the logs
+	logs    [dialects]*log // the same events, encoded once for each dialect in use
+	recent  []place        // ring: where the last events begin
+	oldest  int            // of the ring
+	from    uint64         // events up to this one are not in recent
+	waiting []waiter       // sessions that joined at a sequence the log has not reached
 	marks   []mark
 }
 
@@ -46,7 +45,7 @@ type mark struct {
 // place is where in the log an event begins.
 type place struct {
 	seq uint64
-	at  cursor
+	at  [dialects]cursor
 }
 
 // waiter is a session that hears the channel from the first event after seq on.
@@ -58,7 +57,11 @@ type waiter struct {
 }
 
 func newChannel(name string, writers int) *channel {
-	return &channel{name: name, told: make([]bool, writers), ready: make(chan struct{}), lines: newLog()}
+	ch := &channel{name: name, told: make([]bool, writers), ready: make(chan struct{})}
+	for d := range ch.logs {
+		ch.logs[d] = newLog()
+	}
+	return ch
 }
 
 // begin lets the log start after the event with sequence seq.
@@ -79,10 +82,10 @@ func (ch *channel) join(c *conn, s *session, slot int, seq uint64) bool {
 		return true
 	}
 	kept := true
-	at := ch.lines.here()
+	at := ch.logs[c.dialect].here()
 	for i := range ch.recent {
 		if p := ch.recent[(ch.oldest+i)%len(ch.recent)]; p.seq > seq {
-			at = p.at
+			at = p.at[c.dialect]
 			kept = i > 0 || seq >= ch.from
 			break
 		}
@@ -96,7 +99,7 @@ func (ch *channel) attach(c *conn, s *session, slot int, at cursor) {
 	c.mu.Lock()
 	ok := !c.dead && !c.closing && c.session == s
 	if ok {
-		c.out.hear(slot, ch.lines, at)
+		c.out.hear(slot, ch.logs[c.dialect], at)
 	}
 	c.mu.Unlock()
 	if ok {
@@ -110,9 +113,10 @@ func (ch *channel) leave(c *conn, slot int) {
 	defer ch.mu.Unlock()
 	ch.drop(c)
 	c.mu.Lock()
-	heard := c.out.feeds[slot] != nil && c.out.feeds[slot].log == ch.lines
+	log := ch.logs[c.dialect]
+	heard := c.out.feeds[slot] != nil && c.out.feeds[slot].log == log
 	if heard {
-		c.out.leave(slot, ch.lines.end.Load())
+		c.out.leave(slot, log.end.Load())
 	}
 	c.mu.Unlock()
 	if heard {
@@ -131,11 +135,11 @@ func (ch *channel) drop(c *conn) {
 }
 
 // add appends an event. Sessions that waited for it to pass begin behind it or before it.
-func (ch *channel) add(e event.Stored) {
+func (ch *channel) add(e event.Stored, spoken [dialects]bool) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.admit(e.Seq)
-	p := place{seq: e.Seq, at: ch.lines.here()}
+	p := place{seq: e.Seq, at: ch.here()}
 	if len(ch.recent) < recentMost {
 		ch.recent = append(ch.recent, p)
 	} else {
@@ -143,8 +147,20 @@ func (ch *channel) add(e event.Stored) {
 		ch.recent[ch.oldest] = p
 		ch.oldest = (ch.oldest + 1) % len(ch.recent)
 	}
-	ch.lines.append(wire.AppendEvent(nil, e, zone()))
+	for d := range ch.logs {
+		if spoken[d] {
+			ch.logs[d].append(dialect(d).event(e))
+		}
+	}
 	ch.reach(e.Seq)
+}
+
+// here is the end of each log; ch.mu is held.
+func (ch *channel) here() (at [dialects]cursor) {
+	for d := range ch.logs {
+		at[d] = ch.logs[d].here()
+	}
+	return at
 }
 
 // skip moves past an event that cannot be shown.
@@ -190,7 +206,9 @@ func (ch *channel) wait(ctx context.Context, seq uint64) {
 func (ch *channel) note(p wire.Private) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	ch.lines.append(wire.AppendPrivate(nil, p, time.Now()))
+	for d := range ch.logs {
+		ch.logs[d].append(dialect(d).private(p))
+	}
 }
 
 // admit attaches the waiters whose join is before the event next, which is about to be
@@ -202,7 +220,7 @@ func (ch *channel) admit(next uint64) {
 	left := ch.waiting[:0]
 	for _, w := range ch.waiting {
 		if w.seq < next {
-			ch.attach(w.c, w.s, w.slot, ch.lines.here())
+			ch.attach(w.c, w.s, w.slot, ch.logs[w.c.dialect].here())
 			continue
 		}
 		left = append(left, w)

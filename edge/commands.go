@@ -128,12 +128,12 @@ func (c *conn) do(cmd wire.Command) bool {
 		return false
 	}
 	if !c.begin() {
-		return false // the edge stops, and has said so
+		return false // the connection is closing, or the edge stops
 	}
 	defer c.finish()
 	todo, ok := commands[cmd.Type]
 	if !ok {
-		c.reply(wire.Reply{Err: asFault(fault.New(fault.UnknownCommand, "unknown command, these are known:"))})
+		c.reply(cmd.ID, wire.Reply{Err: asFault(fault.New(fault.UnknownCommand, "unknown command, these are known:"))})
 		return true
 	}
 	// After a pause of this process its sessions may be somebody else's: look before each
@@ -171,7 +171,7 @@ func (c *conn) do(cmd wire.Command) bool {
 		c.edge.fence(s.tenure, "paused, or cut off from nats")
 		return false
 	}
-	c.reply(reply)
+	c.reply(cmd.ID, reply)
 	return true
 }
 
@@ -179,7 +179,7 @@ func (c *conn) do(cmd wire.Command) bool {
 func (c *conn) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy = !c.edge.draining.Load()
+	c.busy = !c.closing && !c.dead && !c.edge.draining.Load()
 	return c.busy
 }
 
@@ -203,12 +203,8 @@ func (c *conn) quit() {
 			reply.User = out.User
 		}
 	}
-	c.reply(reply)
+	c.reply("", reply)
 	c.close(wire.Bye)
-	select {
-	case <-c.done:
-	case <-time.After(2 * closeFor):
-	}
 }
 
 // signUp makes an account.

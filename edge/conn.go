@@ -3,6 +3,7 @@ package edge
 import (
 	"errors"
 	"io"
+	mrand "math/rand/v2"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -11,9 +12,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gobwas/ws"
 	"golang.org/x/time/rate"
 
 	"gamehall/shared/event"
+	"gamehall/shared/fault"
 	"gamehall/shared/wire"
 )
 
@@ -23,7 +26,8 @@ type conn struct {
 	id      string
 	edge    *Edge
 	nc      net.Conn
-	raw     syscall.RawConn
+	sock    socket
+	dialect dialect // set before the first command is read
 	w       *writer
 	addr    netip.Addr
 	trusted bool
@@ -55,55 +59,60 @@ type conn struct {
 }
 
 // serve reads commands until the connection ends.
-func (c *conn) serve() {
+func (c *conn) serve(in *input) {
 	defer c.edge.gone(c)
+	defer c.linger(in)
 	defer func() {
 		if p := recover(); p != nil {
 			c.edge.log.Error("connection closed by a panic", "conn", c.id, "panic", p, "stack", string(debug.Stack()))
+			c.broken()
 		}
 	}()
-	in := &lineReader{c: c}
-	defer in.release()
 	limits := &pace{}
 	if r := c.edge.cfg.Rate; r > 0 {
 		limits.rate = rate.NewLimiter(rate.Limit(r), c.edge.cfg.Burst)
 	}
-	for {
-		line, err := in.next()
-		if errors.Is(err, errTooLong) {
+	commands, err := c.open(in, limits)
+	for err == nil {
+		var cmd wire.Command
+		cmd, err = commands.next()
+		if f := new(fault.Error); errors.As(err, &f) {
 			c.acting()
-			c.reply(wire.Reply{Err: tooLong()})
-			if !limits.wait(c, invalidCost) || !limits.invalid(c) {
-				return
-			}
-			continue
-		}
-		if err != nil {
-			if errors.Is(err, errForeign) {
-				return
-			}
-			c.ended(err)
-			return
-		}
-		c.acting()
-		command, err := wire.ParseLine(line)
-		if err != nil {
 			if !limits.wait(c, invalidCost) {
 				return
 			}
-			c.reply(wire.Reply{Err: asFault(err)})
+			c.reply(cmd.ID, wire.Reply{Err: f})
 			if !limits.invalid(c) {
 				return
 			}
+			err = nil
 			continue
 		}
-		if !limits.wait(c, 1) {
-			return
-		}
-		if !c.do(command) {
-			return
+		if err == nil {
+			c.acting()
+			if !limits.wait(c, 1) || !c.do(cmd) {
+				return
+			}
 		}
 	}
+	c.ended(err)
+}
+
+// open finds how the connection speaks and gives the reader for it.
+func (c *conn) open(in *input, limits *pace) (reader, error) {
+	if c.dialect == messages {
+		return &messageReader{in: in, limits: limits}, nil
+	}
+	d, err := recognise(in)
+	if err != nil {
+		return nil, err
+	}
+	c.dialect = d
+	c.edge.speak(d)
+	if d == frames {
+		return &frameReader{in: in}, nil
+	}
+	return &lineReader{in: in}, nil
 }
 
 // acting notes that a command has come.
@@ -114,37 +123,72 @@ func (c *conn) acting() {
 	c.asked.Store(true)
 }
 
-// ended takes the end of what is read: a client that only stopped sending still gets what
+// ended takes the end of what is read. A client that only stopped sending still gets what
 // was on its way.
 func (c *conn) ended(err error) {
-	if errors.Is(err, io.EOF) {
-		c.close(wire.Bye)
-		select {
-		case <-c.done:
-		case <-time.After(closeFor):
+	var violated *wsError
+	switch {
+	case errors.As(err, &violated) && violated.why == "":
+		c.closeWith(wire.Bye, violated.code)
+	case errors.As(err, &violated):
+		c.edge.log.Debug("protocol violated", "conn", c.id, "error", err)
+		c.closeWith(wire.Protocol, violated.code)
+	case errors.Is(err, errForeign):
+		if c.dialect != lines {
+			c.close(wire.Protocol)
+			return
 		}
-		return
-	}
-	c.timedOut.Store(errors.Is(err, syscall.ETIMEDOUT))
-	if !errors.Is(err, net.ErrClosed) {
-		c.edge.log.Debug("connection lost", "conn", c.id, "error", err)
+		c.broken() // whatever speaks there, it would not understand us
+	case errors.Is(err, io.EOF):
+		c.close(wire.Bye)
+	default:
+		c.timedOut.Store(errors.Is(err, syscall.ETIMEDOUT))
+		if !errors.Is(err, net.ErrClosed) {
+			c.edge.log.Debug("connection lost", "conn", c.id, "error", err)
+		}
+		c.broken()
 	}
 }
 
-// reply queues the answer to a command.
-func (c *conn) reply(r wire.Reply) {
-	c.push(wire.AppendReply(nil, r, time.Now()))
+// linger lets a closing connection read its last words: what the client still sends is read
+// and dropped, since closing a socket with unread bytes would destroy what was sent.
+func (c *conn) linger(in *input) {
+	defer in.release()
+	c.mu.Lock()
+	wait := c.closing && !c.dead
+	c.mu.Unlock()
+	if !wait {
+		return
+	}
+	if err := c.nc.SetReadDeadline(time.Now().Add(closeFor)); err != nil {
+		return
+	}
+	for {
+		in.take(len(in.unread()))
+		if err := in.fill(false); err != nil {
+			break
+		}
+	}
+	select { // an end of input is not the end of output
+	case <-c.done:
+	case <-time.After(time.Until(time.Unix(0, c.closeAt.Load()))):
+	}
+}
+
+// reply queues the answer to the command with id re.
+func (c *conn) reply(re string, r wire.Reply) {
+	c.push(c.dialect.reply(re, r))
 }
 
 // tell queues an event for this connection alone. It gives false when the connection takes
 // nothing any more.
 func (c *conn) tell(p wire.Private) bool {
-	return c.push(wire.AppendPrivate(nil, p, time.Now()))
+	return c.push(c.dialect.private(p))
 }
 
 // show queues a stored event for this connection alone.
 func (c *conn) show(e event.Stored) {
-	c.push(wire.AppendEvent(nil, e, time.Local))
+	c.push(c.dialect.event(e))
 }
 
 func (c *conn) push(data []byte) bool {
@@ -162,7 +206,11 @@ func (c *conn) push(data []byte) bool {
 
 // close says why, sends what was queued, and closes the connection; a client that does not
 // read has closeFor. The first reason counts.
-func (c *conn) close(why wire.Reason) {
+func (c *conn) close(why wire.Reason) { c.closeWith(why, 0) }
+
+// closeWith is close with a WebSocket code other than the reason's.
+func (c *conn) closeWith(why wire.Reason, code ws.StatusCode) {
+	p := wire.Private{Kind: wire.KindClosing, Reason: why, RetryAfter: retryAfter(why)}
 	c.mu.Lock()
 	if c.closing || c.dead {
 		c.mu.Unlock()
@@ -172,11 +220,20 @@ func (c *conn) close(why wire.Reason) {
 	for slot := range slots {
 		c.out.feeds[slot] = nil
 	}
-	c.out.push(wire.AppendPrivate(nil, wire.Private{Kind: wire.KindClosing, Reason: why}, time.Now()))
+	c.out.push(c.dialect.farewell(p, code))
 	c.mu.Unlock()
 	c.closeAt.Store(time.Now().Add(closeFor).UnixNano())
 	c.edge.stats.closed.WithLabelValues(string(why)).Inc()
 	c.w.send(c)
+}
+
+// retryAfter is when a client may come back: spread, so that a crowd does not come at once.
+func retryAfter(why wire.Reason) time.Duration {
+	switch why {
+	case wire.Restart, wire.Unavailable, wire.SlowConsumer:
+		return time.Second/2 + mrand.N(3*time.Second) //nolint:gosec // it spreads load, it hides nothing
+	}
+	return 0
 }
 
 // sentAll ends a closing connection once its last words are out: it says that no more comes,
@@ -243,13 +300,8 @@ func (c *conn) drain() {
 			return
 		}
 		c.mu.Unlock()
-		var n int
-		var err error
-		werr := c.raw.Write(func(fd uintptr) bool {
-			n, err = writePieces(int(fd), pieces)
-			return n > 0 || !errors.Is(err, syscall.EAGAIN)
-		})
-		if err = errors.Join(werr, err); err != nil && n <= 0 {
+		n, err := c.sock.wait(pieces)
+		if err != nil {
 			c.mu.Lock()
 			c.stalled = false
 			c.mu.Unlock()

@@ -31,6 +31,7 @@ type Config struct {
 	HTTP string // address of the HTTP port; default 127.0.0.1:0
 
 	TrustedNets      []netip.Prefix // exempt from sign-up, sign-in and connection limits
+	AllowOrigins     []string       // of pages that may connect besides this server's own, such as https://hall.example
 	ConnectionsPerIP int            // open at one time, /64 for IPv6; default 32
 	Connections      int            // open in all; default is what the process may open
 	Rate             float64        // commands a second and session; 0 is no limit
@@ -83,6 +84,7 @@ type Edge struct {
 	tenure    atomic.Pointer[tenure]
 	ends      chan struct{} // bounds the sessions ended side by side
 	draining  atomic.Bool
+	speaks    [dialects]atomic.Bool // some connection has spoken it
 
 	ctx      context.Context // of everything that calls
 	cancel   context.CancelFunc
@@ -253,6 +255,18 @@ func (e *Edge) gone(c *conn) {
 	e.sessions.disconnect(c)
 	e.addresses.close(c)
 	e.stats.connections.Dec()
+}
+
+// speak notes that a connection speaks d, before its first command: events are encoded for
+// d from now on.
+func (e *Edge) speak(d dialect) { e.speaks[d].Store(true) }
+
+// spoken gives the dialects that events are encoded for.
+func (e *Edge) spoken() (s [dialects]bool) {
+	for d := range e.speaks {
+		s[d] = e.speaks[d].Load()
+	}
+	return s
 }
 
 // background runs do until it ends; Stop waits for it. Whatever do calls ends with the

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"net/http"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -69,13 +68,13 @@ func newHTTP(e *Edge) *http.Server {
 	})
 	metrics := promhttp.HandlerFor(e.stats.registry, promhttp.HandlerOpts{})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		from, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil || !e.addresses.trusted(from.Addr().Unmap()) {
+		if !e.addresses.trusted(addrOf(r.RemoteAddr)) {
 			answer(w, http.StatusForbidden, "metrics are for trusted addresses (--trusted-net)")
 			return
 		}
 		metrics.ServeHTTP(w, r)
 	})
+	mux.HandleFunc("GET /ws", e.upgrade)
 	return &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: lineWithin,

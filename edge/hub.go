@@ -18,9 +18,6 @@ import (
 	"gamehall/shared/wire"
 )
 
-// zone is that of the times in lines.
-func zone() *time.Location { return time.Local }
-
 // hub hears the channels that sessions of this edge are in. Its goroutine owns what is in
 // their logs and in which order: it checks each live message by the sequence before it,
 // fills holes from the stream, and looks once a second for a last message that was lost.
@@ -263,7 +260,7 @@ func (h *hub) deliver(ch *channel, m streams.Msg) {
 	case event.RoomLeft:
 		h.edge.roomLeft(ch, e)
 	}
-	ch.add(e)
+	ch.add(e, h.edge.spoken())
 	h.edge.stats.events.Inc()
 	for _, w := range h.edge.writers {
 		w.tell(ch)

@@ -1,13 +1,14 @@
 package edge
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
 	"gamehall/shared/bus"
+	"gamehall/shared/fault"
 )
 
 // accepting takes connections until the port is closed. When no more files can be opened it
@@ -36,50 +37,87 @@ func (e *Edge) accepting() {
 
 // take makes nc a connection of the edge, or closes it when there are too many.
 func (e *Edge) take(nc net.Conn) {
-	c := &conn{id: bus.NewID(), edge: e, nc: nc, since: time.Now(), done: make(chan struct{})}
-	if a, err := netip.ParseAddrPort(nc.RemoteAddr().String()); err == nil {
-		c.addr = a.Addr().Unmap()
-	}
-	c.trusted = e.addresses.trusted(c.addr)
-	open, sessions := e.sessions.counts()
-	refused := e.draining.Load() || e.tenure.Load().check() != nil
-	if !refused {
-		refused = open >= e.cfg.Connections || !c.trusted && float64(open-sessions) >= preAuthShare*float64(e.cfg.Connections)
-	}
-	if refused || !e.addresses.open(c) {
-		e.stats.refused.Inc()
+	c, err := e.admit(nc)
+	if err != nil {
+		e.log.Debug("connection refused", "addr", nc.RemoteAddr(), "error", err)
 		_ = nc.Close() // nothing was said yet
 		return
 	}
-	socket, ok := nc.(syscall.Conn)
-	if ok {
-		raw, err := socket.SyscallConn()
-		c.raw, ok = raw, err == nil
-	}
-	if !ok {
-		e.addresses.close(c)
-		_ = nc.Close()
-		return
-	}
-	if tcp, is := nc.(*net.TCPConn); is {
-		if err := keepAlive(tcp, c.raw); err != nil {
-			e.log.Warn("dead peers will be noticed late", "error", err)
-		}
-	}
-	c.heard.Store(c.since.UnixNano())
-	c.w = e.writers[int(e.stats.accepted.Add(1))%len(e.writers)]
-	e.stats.connections.Inc()
+	e.run(c, &input{c: c})
+}
+
+// run serves a connection that was admitted.
+func (e *Edge) run(c *conn, in *input) {
 	e.sessions.connect(c)
-	e.background(c.serve)
+	e.background(func() { c.serve(in) })
 	if e.draining.Load() {
 		e.retire(c) // it came between the two looks
 	}
 }
 
+// allowed says whether one more connection from addr may be had, and counts it.
+// Fault: unavailable, rate_limited.
+func (e *Edge) allowed(c *conn) error {
+	open, sessions := e.sessions.counts()
+	switch {
+	case e.draining.Load() || e.tenure.Load().check() != nil:
+		return closedForNow()
+	case open >= e.cfg.Connections, !c.trusted && float64(open-sessions) >= preAuthShare*float64(e.cfg.Connections):
+		e.stats.refused.Inc()
+		return fault.New(fault.Unavailable, "the hall is full, please try again later")
+	case !e.addresses.open(c):
+		e.stats.refused.Inc()
+		return fault.New(fault.RateLimited, "too many connections from your network, please try again later")
+	}
+	return nil
+}
+
+// admit makes a connection of nc within the limits. It is not served yet.
+func (e *Edge) admit(nc net.Conn) (*conn, error) {
+	c := &conn{id: bus.NewID(), edge: e, nc: nc, since: time.Now(), done: make(chan struct{})}
+	c.addr = addrOf(nc.RemoteAddr().String())
+	c.trusted = e.addresses.trusted(c.addr)
+	if err := e.allowed(c); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.sock, err = newSocket(nc); err != nil {
+		e.addresses.close(c)
+		return nil, err
+	}
+	if err := keepAlive(nc); err != nil {
+		e.log.Warn("dead peers will be noticed late", "error", err)
+	}
+	c.heard.Store(c.since.UnixNano())
+	c.w = e.writers[int(e.stats.accepted.Add(1)%uint64(len(e.writers)))]
+	e.stats.connections.Inc()
+	return c, nil
+}
+
+// addrOf is the address in a host:port; the zero address when there is none.
+func addrOf(hostport string) netip.Addr {
+	a, err := netip.ParseAddrPort(hostport)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap()
+}
+
 // keepAlive lets the kernel find a dead peer: probes after half of deadAfter of silence, and
 // an end when what was sent is not confirmed within deadAfter.
-func keepAlive(tcp *net.TCPConn, raw syscall.RawConn) error {
-	err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{
+func keepAlive(nc net.Conn) error {
+	if secured, ok := nc.(*tls.Conn); ok {
+		nc = secured.NetConn()
+	}
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return err
+	}
+	err = tcp.SetKeepAliveConfig(net.KeepAliveConfig{
 		Enable: true, Idle: deadAfter / 2, Interval: deadAfter / 6, Count: 3,
 	})
 	return errors.Join(err, userTimeout(raw, deadAfter))

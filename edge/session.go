@@ -83,7 +83,7 @@ func (c *conn) signIn(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		user: got.User, userID: got.UserID, id: got.Session, epoch: got.Epoch, seq: got.Seq,
 		tenure: t, lobby: lobby, game: game,
 	}
-	if !c.adopt(s) {
+	if !c.adopt(s, cmd.ID, wire.Reply{Type: wire.SignIn, User: s.user, Seq: s.seq}) {
 		c.edge.hub.release(lobby)
 		c.edge.hub.release(game)
 		c.edge.end(s, time.Time{})
@@ -97,11 +97,11 @@ func (c *conn) signIn(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 
 // adopt makes s the connection's session and says welcome, unless the connection has ended
 // or the session was taken over while it began.
-func (c *conn) adopt(s *session) bool {
+func (c *conn) adopt(s *session, re string, reply wire.Reply) bool {
 	if s.tenure.check() != nil {
 		return false
 	}
-	welcome := wire.AppendReply(nil, wire.Reply{Type: wire.SignIn, User: s.user}, time.Now())
+	welcome := c.dialect.reply(re, reply)
 	c.mu.Lock()
 	ok := !c.dead && !c.closing && !c.lost
 	if ok {

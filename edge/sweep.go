@@ -36,6 +36,8 @@ func (e *Edge) look(c *conn, now time.Time) {
 		}
 	case past(c.begun.Load(), lineWithin):
 		c.close(wire.Protocol)
+	case c.dialect != lines && past(c.heard.Load(), deadAfter):
+		c.close(wire.Heartbeat)
 	case !c.asked.Load() && now.Sub(c.since) > firstCommandWithin:
 		c.close(wire.Idle)
 	case e.cfg.IdleAfter > 0 && past(c.acted.Load(), e.cfg.AwayAfter+e.cfg.IdleAfter):

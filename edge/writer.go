@@ -3,7 +3,6 @@ package edge
 import (
 	"errors"
 	"sync"
-	"syscall"
 )
 
 // writer sends for a share of the connections. Its goroutine alone sends to them, except to
@@ -22,10 +21,7 @@ type writer struct {
 
 	// The goroutine's own.
 	members map[*channel][]*conn
-	pieces  [][]byte
-	n       int
-	err     error
-	write   func(fd uintptr) bool
+	attempt *attempt
 }
 
 // op is a connection that begins or ends to hear a channel.
@@ -36,12 +32,7 @@ type op struct {
 }
 
 func newWriter(id int) *writer {
-	w := &writer{id: id, wake: make(chan struct{}, 1), members: map[*channel][]*conn{}}
-	w.write = func(fd uintptr) bool {
-		w.n, w.err = writePieces(int(fd), w.pieces)
-		return true // never wait here: a full socket must not hold up the others
-	}
-	return w
+	return &writer{id: id, wake: make(chan struct{}, 1), members: map[*channel][]*conn{}, attempt: newAttempt()}
 }
 
 func (w *writer) poke() {
@@ -145,32 +136,30 @@ func (w *writer) apply(o op) {
 
 // flush sends c what it has not had, as far as its socket takes it at once.
 func (w *writer) flush(c *conn) {
+	a := w.attempt
 	for {
 		c.mu.Lock()
 		if c.stalled || c.dead {
 			c.mu.Unlock()
 			return
 		}
-		w.pieces = c.out.batch(w.pieces[:0])
+		a.pieces = c.out.batch(a.pieces[:0])
 		c.mu.Unlock()
-		if len(w.pieces) == 0 {
+		if len(a.pieces) == 0 {
 			c.sentAll()
 			return
 		}
-		w.n, w.err = 0, nil
-		if err := c.raw.Write(w.write); err != nil {
-			w.err = err
-		}
-		full := errors.Is(w.err, syscall.EAGAIN)
-		clear(w.pieces)
-		if w.err != nil && !full {
+		c.sock.try(a)
+		clear(a.pieces)
+		full := errors.Is(a.err, errFull)
+		if a.err != nil && !full {
 			c.broken()
 			return
 		}
 		c.mu.Lock()
-		c.out.sent(max(0, w.n))
+		c.out.sent(max(0, a.n))
 		c.mu.Unlock()
-		if w.n > 0 {
+		if a.n > 0 {
 			c.moved()
 		}
 		if full {

@@ -1,0 +1,96 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"gamehall/shared/wire"
+)
+
+// inputSize holds the longest line, frame or message with what goes around it: a line end,
+// a length, a WebSocket header.
+const inputSize = wire.MaxLine + 16
+
+// inputs are the buffers that is read into. A connection has one only while it has unread
+// bytes.
+var inputs = sync.Pool{New: func() any { return new([inputSize]byte) }}
+
+// input is what a connection has sent and nobody has taken yet. It belongs to the reading
+// goroutine.
+type input struct {
+	c    *conn
+	buf  *[inputSize]byte // nil while nothing is unread
+	from int              // unread bytes are buf[from:to]
+	to   int
+}
+
+// unread gives the bytes that were not taken yet, valid until the next fill.
+func (in *input) unread() []byte {
+	if in.buf == nil {
+		return nil
+	}
+	return in.buf[in.from:in.to]
+}
+
+// take takes n of the unread bytes.
+func (in *input) take(n int) { in.from += n }
+
+// fill reads more. While it waits the connection holds no buffer, unless something has
+// begun that has not ended; partial says that it has, though it left nothing unread.
+func (in *input) fill(partial bool) error {
+	if in.from == in.to {
+		in.release()
+	}
+	if in.buf != nil && in.from > 0 {
+		copy(in.buf[:], in.buf[in.from:in.to])
+		in.from, in.to = 0, in.to-in.from
+	}
+	if (in.buf != nil || partial) && in.c.begun.Load() == 0 {
+		in.c.begun.Store(time.Now().UnixNano())
+	}
+	if in.to == inputSize {
+		return errors.New("the input is full") // a reader's mistake: it must have refused before
+	}
+	n, err := in.c.sock.read(func() []byte {
+		if in.buf == nil {
+			in.buf, _ = inputs.Get().(*[inputSize]byte)
+		}
+		return in.buf[in.to:]
+	}, func() {
+		if in.to == 0 {
+			in.release()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if n <= 0 {
+		return io.EOF
+	}
+	in.to += n
+	in.c.heard.Store(time.Now().UnixNano())
+	return nil
+}
+
+// preload takes bytes that were read before; false when they are too many.
+func (in *input) preload(data []byte) bool {
+	if len(data) == 0 {
+		return true
+	}
+	if len(data) > inputSize {
+		return false
+	}
+	in.buf, _ = inputs.Get().(*[inputSize]byte)
+	in.from, in.to = 0, copy(in.buf[:], data)
+	return true
+}
+
+// release gives the buffer back.
+func (in *input) release() {
+	if in.buf != nil {
+		inputs.Put(in.buf)
+	}
+	in.buf, in.from, in.to = nil, 0, 0
+}

@@ -1,0 +1,92 @@
+package edge
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gobwas/ws"
+
+	"gamehall/shared/fault"
+)
+
+// subprotocol is what a WebSocket client has to ask for: it tells that it speaks the hall's
+// protocol, in this version.
+const subprotocol = "hall.v1"
+
+// upgrade makes a connection of a WebSocket handshake (RFC 6455, section 4.2). What is wrong
+// is refused before the upgrade: an origin that is not this server's (CWE-1385), another
+// subprotocol, too many connections.
+func (e *Edge) upgrade(w http.ResponseWriter, r *http.Request) {
+	if !e.originAllowed(r) {
+		answer(w, http.StatusForbidden, "the Origin header must be this server's own (or one of --allow-origin)")
+		return
+	}
+	if !offers(r, subprotocol) {
+		answer(w, http.StatusBadRequest, "ask for the subprotocol "+subprotocol)
+		return
+	}
+	// Counted before the upgrade, so that a refusal is an HTTP answer.
+	probe := &conn{addr: addrOf(r.RemoteAddr)}
+	probe.trusted = e.addresses.trusted(probe.addr)
+	if err := e.allowed(probe); err != nil {
+		status := http.StatusServiceUnavailable
+		if fault.CodeOf(err) == fault.RateLimited {
+			status = http.StatusTooManyRequests
+		}
+		answer(w, status, err.Error())
+		return
+	}
+	e.addresses.close(probe)
+	upgrader := ws.HTTPUpgrader{Protocol: func(p string) bool { return p == subprotocol }}
+	nc, rw, _, err := upgrader.Upgrade(r, w)
+	if err != nil {
+		e.log.Debug("no websocket", "addr", r.RemoteAddr, "error", err)
+		if nc != nil {
+			_ = nc.Close() // it was answered
+		}
+		return
+	}
+	c, err := e.admit(nc)
+	if err != nil {
+		_ = nc.Close() // the limit was reached between the two looks
+		return
+	}
+	c.dialect = messages
+	e.speak(messages)
+	in := &input{c: c}
+	early, err := rw.Reader.Peek(rw.Reader.Buffered())
+	if err != nil || !in.preload(early) {
+		e.gone(c)
+		return
+	}
+	e.run(c, in)
+}
+
+// originAllowed tells whether a page of the request's origin may connect. A client that is
+// no browser sends the server's own address as its origin.
+func (e *Edge) originAllowed(r *http.Request) bool {
+	origin := r.Header.Values("Origin")
+	if len(origin) != 1 {
+		return false
+	}
+	u, err := url.Parse(origin[0])
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
+		u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		return false
+	}
+	return strings.EqualFold(u.Host, r.Host) || slices.Contains(e.cfg.AllowOrigins, origin[0])
+}
+
+// offers tells whether the client asks for the subprotocol.
+func offers(r *http.Request, want string) bool {
+	for _, header := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(header, ",") {
+			if strings.TrimSpace(p) == want {
+				return true
+			}
+		}
+	}
+	return false
+}
