@@ -43,6 +43,19 @@ func (s *source) advance(n int) {
 	s.cur = s.cur.advance(n)
 }
 
+// pieces appends the next n bytes of s, which has them.
+func (s *source) pieces(dst [][]byte, n int) [][]byte {
+	if s.log == nil {
+		return append(dst, s.own[:n])
+	}
+	for cur, end := s.cur, s.cur.pos+uint64(n); cur.pos < end; {
+		var piece []byte
+		piece, cur = cur.step(end)
+		dst = append(dst, piece)
+	}
+	return dst
+}
+
 // The slots of an outbox: what a session may hear at one time.
 const (
 	slotLobby = iota
@@ -59,7 +72,7 @@ const (
 type outbox struct {
 	queue []*source
 	feeds [slots]*source
-	parts []part // of the batch that is being sent
+	parts []part // of the batch that is being sent: what of it is still unsent
 }
 
 // part is how many bytes of a batch are of which source.
@@ -106,10 +119,15 @@ const (
 	batchBytes  = 256 << 10
 )
 
-// batch collects into dst what to send next. Until sent says how much of it went out, no
-// other batch may be collected.
+// batch collects into dst what to send next. A batch that was sent in part is finished first,
+// whatever was pushed or told since: a message must not begin within another.
 func (o *outbox) batch(dst [][]byte) [][]byte {
-	o.parts = o.parts[:0]
+	if len(o.parts) > 0 {
+		for _, p := range o.parts {
+			dst = p.src.pieces(dst, p.n)
+		}
+		return dst
+	}
 	bytes := 0
 	take := func(s *source) {
 		if s.log == nil {
@@ -150,13 +168,18 @@ func (o *outbox) batch(dst [][]byte) [][]byte {
 
 // sent takes n bytes of the batch as sent.
 func (o *outbox) sent(n int) {
-	for _, p := range o.parts {
+	whole := 0
+	for i := range o.parts {
+		p := &o.parts[i]
 		step := min(n, p.n)
 		p.src.advance(step)
-		n -= step
+		p.n -= step
+		if n -= step; p.n > 0 {
+			break
+		}
+		whole++
 	}
-	clear(o.parts)
-	o.parts = o.parts[:0]
+	o.parts = slices.Delete(o.parts, 0, whole)
 	done := 0
 	for done < len(o.queue) && o.queue[done].over() {
 		done++
@@ -167,6 +190,10 @@ func (o *outbox) sent(n int) {
 	}
 	o.queue = slices.Delete(o.queue, 0, done)
 }
+
+// silence closes every slot at once: of the channels only what a batch has begun is still
+// sent.
+func (o *outbox) silence() { o.feeds = [slots]*source{} }
 
 // own is how much waits of the session's own, lag how much in all.
 func (o *outbox) own() (n int) {
