@@ -34,6 +34,8 @@ type hall struct {
 	replicas int
 	live     chan event.Event
 
+	last *Service // the copy that was started last
+
 	mu      sync.Mutex
 	players map[string]session.Record
 }
@@ -108,6 +110,7 @@ func (h *hall) copy(change ...func(*Config)) *Service {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { h.end(s) })
+	h.last = s
 	return s
 }
 

@@ -132,6 +132,9 @@ func (r *runner) turn(ctx context.Context) error {
 // waits, which it gives. done is the step before.
 func (r *runner) act(ctx context.Context, done *step) (step, error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		next := decide(r.state(), r.pace)
 		if s, ok := next.(sleep); ok {
 			return s, nil
@@ -353,8 +356,12 @@ func (r *runner) openRound(ctx context.Context, n uint64) error {
 // credit credits rounds that were closed and are not credited yet. When it fails the game
 // goes on, and it is tried again later.
 func (r *runner) credit(ctx context.Context) {
-	if err := r.creditSome(ctx); err != nil && ctx.Err() == nil {
-		r.creditAt = r.clock.Elapsed() + creditAgain
+	err := r.creditSome(ctx)
+	if err == nil {
+		return
+	}
+	r.creditAt = r.clock.Elapsed() + creditAgain
+	if !errors.Is(err, context.Canceled) { // it is only being stopped
 		r.log.Error("rounds not credited yet, trying again", "error", err)
 	}
 }
