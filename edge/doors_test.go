@@ -76,7 +76,7 @@ func TestDoors(t *testing.T) {
 	if err := wsutil.WriteClientText(nc, []byte(`{"id":"2","type":"say","text":"hi"}`)); err != nil {
 		t.Fatal(err)
 	}
-	ann.want("someone: hi")
+	ann.want("cat: hi")
 	for range 2 {
 		b, err := wsutil.ReadServerText(nc)
 		t.Log(string(b), err)

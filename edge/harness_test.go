@@ -3,7 +3,8 @@ package edge_test
 import (
 	"bufio"
 	"context"
-	"fmt"
+	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -11,77 +12,123 @@ import (
 	"time"
 
 	"gamehall/edge"
-	"gamehall/shared/authapi"
-	"gamehall/shared/bus"
-	"gamehall/shared/chatapi"
 	"gamehall/shared/event"
-	"gamehall/shared/fault"
 	"gamehall/shared/name"
 	"gamehall/shared/natstest"
+	"gamehall/shared/session"
 	"gamehall/shared/streams"
 )
 
-// hall is an edge with its neighbours played: whoever says the password "123" is signed in,
-// whatever is said is stored.
+// hall is an edge with its neighbours played.
 type hall struct {
+	*neighbours
 	ns   *natstest.Server
 	edge *edge.Edge
 }
 
-// start starts an edge with the neighbours that every test needs.
+// start starts an edge with neighbours that do what they are asked.
 func start(t *testing.T, change func(*edge.Config)) *hall {
 	t.Helper()
-	h := &hall{ns: natstest.Run(t)}
-	js := h.ns.JetStream(t)
-	natstest.Answer(t, h.ns, authapi.SignIn, func(ctx context.Context, r authapi.SignInRequest) (authapi.SignInResponse, error) {
-		if r.Password != "123" {
-			return authapi.SignInResponse{}, fault.New(fault.WrongCredentials, "wrong account or password")
-		}
-		rec := h.ns.SignIn(t, r.Username, r.Edge)
-		seq, err := streams.Publish(ctx, js, string(chatapi.Lobby), fmt.Sprintf("joined.%s.%d", rec.UserID, rec.Epoch()),
-			event.Event{Kind: event.Joined, User: rec.User, UserID: rec.UserID, Epoch: rec.Epoch()})
-		return authapi.SignInResponse{User: rec.User, UserID: rec.UserID, Session: rec.Session, Epoch: rec.Epoch(), Seq: seq, Since: rec.Since}, err
-	})
-	natstest.Answer(t, h.ns, authapi.SignOut, func(ctx context.Context, _ authapi.SignOutRequest) (authapi.SignOutResponse, error) {
-		return authapi.SignOutResponse{}, nil
-	})
-	natstest.Answer(t, h.ns, chatapi.Say, func(ctx context.Context, r chatapi.SayRequest) (chatapi.SayResponse, error) {
-		seq, err := streams.Publish(ctx, js, string(chatapi.Lobby), bus.NewID(), event.Event{Kind: event.Chat, From: "someone", Text: r.Text})
-		return chatapi.SayResponse{Seq: seq}, err
-	})
+	return startWith(t, &neighbours{}, change)
+}
+
+// startWith starts an edge with those neighbours.
+func startWith(t *testing.T, n *neighbours, change func(*edge.Config)) *hall {
+	t.Helper()
+	h := &hall{neighbours: n, ns: natstest.Run(t)}
+	n.start(t, h.ns)
+	h.edge = h.another(t, change)
+	return h
+}
+
+// another starts one more edge.
+func (h *hall) another(t *testing.T, change func(*edge.Config)) *edge.Edge {
+	t.Helper()
 	cfg := edge.Config{NATS: h.ns.Dialer(), TrustedNets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: natstest.Quiet()}
 	if change != nil {
 		change(&cfg)
 	}
-	var err error
-	if h.edge, err = edge.Start(natstest.Context(t), cfg); err != nil {
+	e, err := edge.Start(natstest.Context(t), cfg)
+	if err != nil {
 		t.Fatalf("start edge: %v", err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), natstest.Wait)
 		defer cancel()
-		if err := h.edge.Stop(ctx); err != nil {
+		if err := e.Stop(ctx); err != nil {
 			t.Errorf("stop edge: %v", err)
 		}
 	})
-	return h
+	return e
+}
+
+// tell stores an event in a channel, as a service does, and gives its sequence.
+func (h *hall) tell(t *testing.T, channel string, e event.Event) uint64 {
+	t.Helper()
+	seq, err := h.store(natstest.Context(t), channel, "", e)
+	if err != nil {
+		t.Fatalf("tell %s: %v", channel, err)
+	}
+	return seq
+}
+
+// line tells the lobby a line of somebody and gives its sequence.
+func (h *hall) line(t *testing.T, text string) uint64 {
+	t.Helper()
+	return h.tell(t, streams.LobbyChannel, event.Event{Kind: event.Chat, From: "somebody", Text: text})
+}
+
+// record gives the session of a user.
+func (h *hall) record(t *testing.T, user string) session.Record {
+	t.Helper()
+	e, err := h.kv.Get(natstest.Context(t), userID(user))
+	if err != nil {
+		t.Fatalf("the session of %s: %v", user, err)
+	}
+	r, err := session.Parse(e)
+	if err != nil {
+		t.Fatalf("the session of %s: %v", user, err)
+	}
+	return r
+}
+
+// ended waits until user's session was ended by its edge.
+func (h *hall) ended(t *testing.T, user string) {
+	t.Helper()
+	select {
+	case got := <-h.ends:
+		if got != user {
+			t.Fatalf("the session of %s was ended, want %s", got, user)
+		}
+	case <-natstest.Context(t).Done():
+		t.Fatalf("the session of %s was not ended", user)
+	}
 }
 
 // client is a player's terminal.
 type client struct {
 	t  *testing.T
-	nc net.Conn
+	nc *net.TCPConn
 	in *bufio.Reader
 }
 
 func (h *hall) connect(t *testing.T) *client {
 	t.Helper()
-	nc, err := new(net.Dialer).DialContext(natstest.Context(t), "tcp", h.edge.TCPAddr().String())
+	return connectTo(t, h.edge)
+}
+
+func connectTo(t *testing.T, e *edge.Edge) *client {
+	t.Helper()
+	nc, err := new(net.Dialer).DialContext(natstest.Context(t), "tcp", e.TCPAddr().String())
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
 	t.Cleanup(func() { _ = nc.Close() })
-	return &client{t: t, nc: nc, in: bufio.NewReader(nc)}
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		t.Fatalf("connected by %T", nc)
+	}
+	return &client{t: t, nc: tcp, in: bufio.NewReader(tcp)}
 }
 
 // signIn connects and signs user in.
@@ -93,12 +140,20 @@ func (h *hall) signIn(t *testing.T, user string) *client {
 	return c
 }
 
-func (c *client) send(line string) {
+func (c *client) send(lines ...string) {
 	c.t.Helper()
-	if _, err := c.nc.Write([]byte(line + "\n")); err != nil {
-		c.t.Fatalf("send %q: %v", line, err)
+	c.write(strings.Join(lines, "\n") + "\n")
+}
+
+// write sends bytes as they are.
+func (c *client) write(data string) {
+	c.t.Helper()
+	if _, err := c.nc.Write([]byte(data)); err != nil {
+		c.t.Fatalf("send %.80q: %v", data, err)
 	}
 }
+
+const stamp = "2006-01-02 15:04:05 "
 
 // line reads the next line, without its time.
 func (c *client) line() string {
@@ -108,9 +163,8 @@ func (c *client) line() string {
 	}
 	line, err := c.in.ReadString('\n')
 	if err != nil {
-		c.t.Fatalf("read: %v", err)
+		c.t.Fatalf("read after %q: %v", line, err)
 	}
-	const stamp = "2006-01-02 15:04:05 "
 	if len(line) < len(stamp) {
 		c.t.Fatalf("short line %q", line)
 	}
@@ -120,10 +174,54 @@ func (c *client) line() string {
 	return strings.TrimSuffix(line[len(stamp):], "\n")
 }
 
-func (c *client) want(line string) {
+func (c *client) want(lines ...string) {
 	c.t.Helper()
-	if got := c.line(); got != line {
-		c.t.Fatalf("got %q, want %q", got, line)
+	for _, line := range lines {
+		if got := c.line(); got != line {
+			c.t.Fatalf("got %q, want %q", got, line)
+		}
+	}
+}
+
+// quiet checks that nothing is on its way: the next that comes is the answer to a ping.
+func (c *client) quiet() {
+	c.t.Helper()
+	c.send("/PING")
+	c.want("system: pong")
+}
+
+// wantEnd checks that the edge closes the connection and says no more.
+func (c *client) wantEnd() {
+	c.t.Helper()
+	if err := c.nc.SetReadDeadline(time.Now().Add(natstest.Wait)); err != nil {
+		c.t.Fatal(err)
+	}
+	line, err := c.in.ReadString('\n')
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		c.t.Fatal("the connection was not closed")
+	}
+	if err == nil || line != "" {
+		c.t.Fatalf("got %q, want the end", line)
+	}
+}
+
+// wantCleanEnd is wantEnd, without a reset that could destroy what was said last.
+func (c *client) wantCleanEnd() {
+	c.t.Helper()
+	if err := c.nc.SetReadDeadline(time.Now().Add(natstest.Wait)); err != nil {
+		c.t.Fatal(err)
+	}
+	if line, err := c.in.ReadString('\n'); !errors.Is(err, io.EOF) || line != "" {
+		c.t.Fatalf("got %q, %v; want the end", line, err)
+	}
+}
+
+// reset closes the connection with an RST.
+func (c *client) reset() {
+	c.t.Helper()
+	if err := errors.Join(c.nc.SetLinger(0), c.nc.Close()); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
