@@ -99,6 +99,7 @@ func (ch *channel) attach(c *conn, s *session, slot int, at cursor) {
 	c.mu.Lock()
 	ok := !c.dead && !c.closing && c.session == s
 	if ok {
+		c.hears[slot] = ch
 		c.out.hear(slot, ch.logs[c.dialect], at)
 	}
 	c.mu.Unlock()
@@ -113,10 +114,10 @@ func (ch *channel) leave(c *conn, slot int) {
 	defer ch.mu.Unlock()
 	ch.drop(c)
 	c.mu.Lock()
-	log := ch.logs[c.dialect]
-	heard := c.out.feeds[slot] != nil && c.out.feeds[slot].log == log
+	heard := c.hears[slot] == ch
 	if heard {
-		c.out.leave(slot, log.end.Load())
+		c.hears[slot] = nil
+		c.out.leave(slot, ch.logs[c.dialect].end.Load())
 	}
 	c.mu.Unlock()
 	if heard {

@@ -47,6 +47,7 @@ type conn struct {
 
 	mu      sync.Mutex // guards the rest; never held while reading, writing or calling
 	out     outbox
+	hears   [slots]*channel // whose writer's lists it is in; kept when it is closed, until it leaves
 	session *session
 	busy    bool          // a command is under way
 	pending bool          // a sign-in is under way
@@ -217,9 +218,7 @@ func (c *conn) closeWith(why wire.Reason, code ws.StatusCode) {
 		return
 	}
 	c.closing = true
-	for slot := range slots {
-		c.out.feeds[slot] = nil
-	}
+	c.out.silence()
 	c.out.push(c.dialect.farewell(p, code))
 	c.mu.Unlock()
 	c.closeAt.Store(time.Now().Add(closeFor).UnixNano())

@@ -71,7 +71,9 @@ func (w *writer) member(ch *channel, c *conn, join bool) {
 	w.mu.Unlock()
 	if join {
 		w.tell(ch) // it may have told something since the session's place in it was found
+		return
 	}
+	w.poke() // a quiet channel must not keep a connection that is gone
 }
 
 // run sends until stop is closed.
