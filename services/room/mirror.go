@@ -93,8 +93,14 @@ func (m *mirror) advance(seq uint64) bool {
 	return true
 }
 
-// reach waits until the mirror has the record with the sequence seq, so that who wrote it
-// reads it.
+// reached gives the sequence up to which the mirror has every record.
+func (m *mirror) reached() uint64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.at
+}
+
+// reach waits until the mirror has the record with the sequence seq.
 func (m *mirror) reach(ctx context.Context, seq uint64) error {
 	for {
 		m.mu.RLock()

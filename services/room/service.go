@@ -52,23 +52,25 @@ func (c Config) withDefaults() Config {
 
 // Service is one copy of the service.
 type Service struct {
-	cfg     Config
-	log     *slog.Logger
-	bus     *bus.Service
-	dir     *session.Directory
-	mirror  *mirror
-	store   *store
-	cancel  context.CancelFunc // of the goroutines below
-	keeping sync.WaitGroup     // the keeper
-	reading sync.WaitGroup     // the mirror's reader
-	unhear  func()             // stops the consumer of the lobby
+	cfg                    Config
+	log                    *slog.Logger
+	bus                    *bus.Service
+	dir                    *session.Directory
+	mirror                 *mirror
+	store                  *store
+	keeping                sync.WaitGroup // the keeper, and who hears the lobby; ended by endKeeping
+	reading                sync.WaitGroup // who feeds the mirror; ended by endReading
+	endKeeping, endReading context.CancelFunc
 }
 
 // Start serves, and returns once every endpoint is known to NATS. It waits for NATS and
 // JetStream until ctx ends. Who called stops the service.
 func Start(ctx context.Context, cfg Config) (*Service, error) {
 	cfg = cfg.withDefaults()
-	s := &Service{cfg: cfg, log: cfg.Log.With("service", serviceName), mirror: newMirror(), unhear: func() {}}
+	s := &Service{cfg: cfg, log: cfg.Log.With("service", serviceName), mirror: newMirror()}
+	keeping, cancelKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	reading, cancelReading := context.WithCancel(context.WithoutCancel(ctx))
+	s.endKeeping, s.endReading = cancelKeeping, cancelReading
 	var err error
 	s.bus, err = bus.NewService(ctx, bus.Config{
 		Name:        serviceName,
@@ -82,18 +84,18 @@ func Start(ctx context.Context, cfg Config) (*Service, error) {
 		},
 	})
 	if err != nil {
+		cancelKeeping()
+		cancelReading()
 		return nil, fmt.Errorf("start room: %w", err)
 	}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s.cancel = cancel
-	if err := s.start(ctx, running); err != nil {
+	if err := s.start(ctx, keeping, reading); err != nil {
 		return nil, errors.Join(fmt.Errorf("start room: %w", err), s.Stop(ctx))
 	}
 	return s, nil
 }
 
-// start does the rest of Start. running is the context of what goes on after it.
-func (s *Service) start(ctx, running context.Context) error {
+// start does the rest of Start. keeping and reading are the contexts of what goes on after it.
+func (s *Service) start(ctx, keeping, reading context.Context) error {
 	js, err := jetstream.New(s.bus.Conn())
 	if err != nil {
 		return err
@@ -105,17 +107,18 @@ func (s *Service) start(ctx, running context.Context) error {
 		return err
 	}
 	s.store = newStore(js, s.mirror, s.log, s.cfg.Now)
-	s.reading.Go(func() { s.store.follow(running) })
+	s.reading.Go(func() { s.store.follow(reading) })
 	select {
 	case <-s.mirror.loaded:
 	case <-ctx.Done():
 		return outOfTime()
 	}
-	if s.unhear, err = s.store.leavings(ctx, s.sessionEnded); err != nil {
-		s.unhear = func() {}
+	// The consumer comes before the first look of the keeper: what ends between the two is heard.
+	if _, err = s.store.lobby(ctx); err != nil {
 		return err
 	}
-	s.keeping.Go(func() { s.keep(running) })
+	s.keeping.Go(func() { s.store.leavings(keeping, s.sessionEnded) })
+	s.keeping.Go(func() { s.keep(keeping) })
 	err = errors.Join(
 		bus.Handle(s.bus, roomapi.Create, s.create),
 		bus.Handle(s.bus, roomapi.Join, s.join),
@@ -132,10 +135,10 @@ func (s *Service) start(ctx, running context.Context) error {
 
 // Stop answers what was accepted, until ctx ends, and closes everything.
 func (s *Service) Stop(ctx context.Context) error {
-	s.unhear()
-	err := s.bus.Stop(ctx) // the mirror still serves what is answered meanwhile
-	s.cancel()
+	s.endKeeping()
 	s.keeping.Wait()
+	err := s.bus.Stop(ctx) // the mirror still serves what is answered meanwhile
+	s.endReading()
 	s.reading.Wait()
 	if s.dir != nil {
 		s.dir.Close()

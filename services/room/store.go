@@ -348,12 +348,15 @@ func reused() error {
 	return fault.New(fault.BadRequest, "this command id was used for another command")
 }
 
-// follow feeds the mirror until ctx ends. Whatever breaks the reading is logged, and it begins
-// again with what is new to the mirror.
-func (s *store) follow(ctx context.Context) {
+// follow feeds the mirror until ctx ends.
+func (s *store) follow(ctx context.Context) { s.persist(ctx, "the mirror of the rooms", s.feed) }
+
+// persist calls read again and again until ctx ends, with a pause that is short when some
+// progress was made. Why it broke is logged.
+func (s *store) persist(ctx context.Context, what string, read func(ctx context.Context, progress func()) error) {
 	for pause := pauseFrom; ctx.Err() == nil; pause = min(2*pause, time.Second) {
-		if err := s.feed(ctx, func() { pause = pauseFrom }); err != nil && ctx.Err() == nil {
-			s.log.Warn("the mirror of the rooms begins again", "error", err)
+		if err := read(ctx, func() { pause = pauseFrom }); err != nil && ctx.Err() == nil {
+			s.log.Warn("a reader begins again", "reader", what, "error", err)
 		}
 		if wait(ctx, pause) != nil {
 			return
@@ -363,7 +366,7 @@ func (s *store) follow(ctx context.Context) {
 
 // feed hands the mirror every record that it has not had, and then each new one. It returns
 // when the reading breaks.
-func (s *store) feed(ctx context.Context, fed func()) error {
+func (s *store) feed(ctx context.Context, progress func()) error {
 	// One reset by the client itself, which waits up to 10 s between two: we are faster.
 	consumer, err := s.js.OrderedConsumer(ctx, streams.Events, jetstream.OrderedConsumerConfig{
 		FilterSubjects:   []string{roomSubject.Of("*"), roomapi.MemberSubject.Of("*")},
@@ -381,14 +384,9 @@ func (s *store) feed(ctx context.Context, fed func()) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, records.Stop)
-	defer func() {
-		if stop() {
-			records.Stop()
-		}
-	}()
+	defer records.Stop()
 	for {
-		msg, err := records.Next()
+		msg, err := records.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			return err
 		}
@@ -399,11 +397,36 @@ func (s *store) feed(ctx context.Context, fed func()) error {
 		if err := s.take(msg, meta); err != nil {
 			s.log.Error("a record cannot be read", "subject", msg.Subject(), "seq", meta.Sequence.Stream, "error", err)
 		}
-		fed()
+		progress()
 		if meta.NumPending == 0 {
 			s.mirror.ready()
 		}
 	}
+}
+
+// current waits until the mirror has every room as it is when this is called. The leader tells
+// what comes next; while rooms change without a pause, eight times are current enough.
+func (s *store) current(ctx context.Context) error {
+	for range 8 {
+		from := s.mirror.reached() + 1
+		var next streams.Msg
+		var found bool
+		err := streams.Retry(ctx, func(ctx context.Context) error {
+			var err error
+			next, found, err = streams.Next(ctx, s.js, streams.Events, roomSubject.Of("*"), from)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("read the rooms: %w", err)
+		}
+		if !found {
+			return nil
+		}
+		if err := s.mirror.reach(ctx, next.Seq); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take puts one record into the mirror.
@@ -423,17 +446,16 @@ func (s *store) take(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
 	return err
 }
 
-// leavings hands the end of every session to ended, until ctx ends: one durable consumer that
-// all copies share, which begins with what is new when it is made. What ended cannot do now
-// is handed again.
-func (s *store) leavings(ctx context.Context, ended func(context.Context, event.Event) error) (stop func(), err error) {
+// lobby makes the durable consumer of the lobby that all copies share. A new one begins with
+// what is new: what ended before is found by comparing.
+func (s *store) lobby(ctx context.Context) (jetstream.Consumer, error) {
 	var consumer jetstream.Consumer
-	err = streams.Retry(ctx, func(ctx context.Context) error {
+	err := streams.Retry(ctx, func(ctx context.Context) (err error) {
 		consumer, err = s.js.CreateOrUpdateConsumer(ctx, streams.Events, jetstream.ConsumerConfig{
 			Durable:       serviceName,
 			Description:   "sessions that ended: their users leave their rooms",
 			FilterSubject: string(chatapi.Lobby),
-			DeliverPolicy: jetstream.DeliverNewPolicy, // what ended before is found by comparing
+			DeliverPolicy: jetstream.DeliverNewPolicy,
 			AckPolicy:     jetstream.AckExplicitPolicy,
 			AckWait:       30 * time.Second,
 		})
@@ -442,24 +464,34 @@ func (s *store) leavings(ctx context.Context, ended func(context.Context, event.
 	if err != nil {
 		return nil, fmt.Errorf("follow the lobby: %w", err)
 	}
-	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	consuming, err := consumer.Consume(func(msg jetstream.Msg) {
-		if err := s.leaving(serving, msg, ended); err != nil && serving.Err() == nil {
-			s.log.Warn("the end of a session is tried again", "error", err)
+	return consumer, nil
+}
+
+// leavings hands the end of every session to ended, until ctx ends. What ended cannot do now
+// is handed again.
+func (s *store) leavings(ctx context.Context, ended func(context.Context, event.Event) error) {
+	s.persist(ctx, "the lobby", func(ctx context.Context, progress func()) error {
+		consumer, err := s.lobby(ctx)
+		if err != nil {
+			return err
 		}
-	}, jetstream.PullMaxMessages(100), jetstream.PullHeartbeat(2*time.Second), jetstream.PullExpiry(10*time.Second),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			s.log.Debug("follow the lobby", "error", err) // it reconnects by itself
-		}))
-	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("follow the lobby: %w", err)
-	}
-	return func() {
-		consuming.Stop()
-		cancel()
-		<-consuming.Closed()
-	}, nil
+		events, err := consumer.Messages(jetstream.PullMaxMessages(100),
+			jetstream.PullExpiry(4*time.Second), jetstream.PullHeartbeat(time.Second))
+		if err != nil {
+			return err
+		}
+		defer events.Stop()
+		for {
+			msg, err := events.Next(jetstream.NextContext(ctx))
+			if err != nil {
+				return err
+			}
+			if err := s.leaving(ctx, msg, ended); err != nil && ctx.Err() == nil {
+				s.log.Warn("the end of a session is tried again", "error", err)
+			}
+			progress()
+		}
+	})
 }
 
 // leaving handles one event of the lobby. One that cannot be handled is logged and left out
