@@ -16,6 +16,7 @@ import (
 	"gamehall/shared/natstest"
 	"gamehall/shared/roomapi"
 	"gamehall/shared/session"
+	"gamehall/shared/streams"
 )
 
 func natsMsg(subject, user, body string) *nats.Msg {
@@ -101,8 +102,8 @@ func TestSayRacesWithQuit(t *testing.T) {
 	})
 }
 
-// A random run of many users on two copies, with sessions that end and NATS's own failures:
-// afterwards the records are what the events tell.
+// A random run of many users on two copies, with sessions that end and a NATS that is started
+// again or changes its leader: afterwards the records are what the events tell.
 func TestRecordsAreWhatEventsTell(t *testing.T) {
 	t.Parallel()
 	eachSize(t, func(t *testing.T, h hall, signIn func(string) session.Record, replicas int) {
@@ -118,6 +119,23 @@ func TestRecordsAreWhatEventsTell(t *testing.T) {
 			users[i] = signIn(fmt.Sprintf("user%d", i))
 		}
 		var wg sync.WaitGroup
+		var calm sync.RWMutex // sessions are made only while NATS is up
+		wg.Go(func() {
+			for range 3 {
+				before := len(h.log(names[0]))
+				natstest.Eventually(t, "something happens", func() bool { return len(h.log(names[0])) > before })
+				func() {
+					calm.Lock()
+					defer calm.Unlock()
+					switch ns := h.ns.(type) {
+					case *natstest.Server:
+						ns.Restart(t)
+					case *natstest.Cluster:
+						ns.StepDown(t, streams.Events)
+					}
+				}()
+			}
+		})
 		for i := range users {
 			wg.Go(func() {
 				for step := range steps {
@@ -133,8 +151,10 @@ func TestRecordsAreWhatEventsTell(t *testing.T) {
 					case 5, 6:
 						_, err = call(h, users[i], roomapi.Say, roomapi.SayRequest{Text: fmt.Sprint(i, " ", step)})
 					case 7:
+						calm.RLock()
 						old := users[i]
 						users[i] = signIn(users[i].User)
+						calm.RUnlock()
 						h.tellLeft(old)
 					}
 					switch fault.CodeOf(err) {
