@@ -18,13 +18,14 @@ type calls struct {
 func (a *calls) alive(_ context.Context, req edgeapi.AliveRequest) (edgeapi.AliveResponse, error) {
 	c := a.e.sessions.conn(req.Conn)
 	if c == nil || a.t.check() != nil {
-		return edgeapi.AliveResponse{}, nil
+		return edgeapi.AliveResponse{Silent: c == nil}, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stands := !c.dead && !c.closing && !c.lost
 	has := c.pending || c.session != nil && !c.session.ending
-	return edgeapi.AliveResponse{Alive: stands && has}, nil
+	silent := c.session == nil || c.silent(c.session)
+	return edgeapi.AliveResponse{Alive: stands && has, Silent: silent}, nil
 }
 
 // takeover closes a connection whose session somebody else has now. From its answer on the
@@ -44,7 +45,11 @@ func (a *calls) takeover(_ context.Context, req edgeapi.TakeoverRequest) (edgeap
 		return edgeapi.TakeoverResponse{}, nil
 	}
 	s, first := c.endSession()
-	c.close(wire.SignedInElsewhere)
+	if req.Resumed {
+		c.close(wire.Bye) // its client has moved on, and knows it
+	} else {
+		c.close(wire.SignedInElsewhere)
+	}
 	if first {
 		a.e.background(func() { a.e.letGo(c, s) })
 	}

@@ -72,26 +72,34 @@ func (ch *channel) begin(seq uint64) {
 	ch.known = true
 }
 
-// join lets session s of c hear what the channel tells after seq, in slot. It gives false
-// when that is further back than the log remembers.
+// join lets session s of c hear what the channel tells after seq, in slot. It does nothing
+// and gives false when that is further back than the log remembers.
 func (ch *channel) join(c *conn, s *session, slot int, seq uint64) bool {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	if seq > ch.last {
+	switch {
+	case seq > ch.last:
 		ch.waiting = append(ch.waiting, waiter{c, slot, s, seq})
 		return true
+	case seq < ch.from:
+		return false
 	}
-	kept := true
 	at := ch.logs[c.dialect].here()
 	for i := range ch.recent {
 		if p := ch.recent[(ch.oldest+i)%len(ch.recent)]; p.seq > seq {
 			at = p.at[c.dialect]
-			kept = i > 0 || seq >= ch.from
 			break
 		}
 	}
 	ch.attach(c, s, slot, at)
-	return kept
+	return true
+}
+
+// start is the sequence after which the log remembers everything.
+func (ch *channel) start() uint64 {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.from
 }
 
 // attach is called with ch.mu held, so that the log does not move.

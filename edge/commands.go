@@ -32,6 +32,7 @@ type command struct {
 var commands = map[string]command{
 	wire.SignUp:  {(*conn).signUp, publishFor},
 	wire.SignIn:  {(*conn).signIn, publishFor},
+	wire.Resume:  {(*conn).resume, publishFor},
 	wire.SignOut: {(*conn).signOut, publishFor},
 	wire.Passwd: forward(authapi.Passwd, publishFor,
 		func(c *conn, cmd wire.Command) authapi.PasswdRequest {
@@ -149,7 +150,7 @@ func (c *conn) do(cmd wire.Command) bool {
 	}
 	ctx, cancel := context.WithTimeout(traced(c.edge.ctx), within)
 	defer cancel()
-	ctx = bus.WithCommand(ctx, bus.NewID())
+	ctx = bus.WithCommand(ctx, commandID(c.current(), cmd))
 	late := time.AfterFunc(noticeAfter, func() {
 		if within == publishFor {
 			c.tell(wire.Private{Kind: wire.KindNotice, Text: "the hall is slow, still trying"})
@@ -158,7 +159,7 @@ func (c *conn) do(cmd wire.Command) bool {
 	reply, err := todo.run(c, ctx, cmd)
 	late.Stop()
 	reply.Type = cmd.Type
-	if cmd.Type == wire.SignIn && err == nil {
+	if (cmd.Type == wire.SignIn || cmd.Type == wire.Resume) && err == nil {
 		return true // it was welcomed, before anything it may hear
 	}
 	if err != nil {

@@ -40,6 +40,7 @@ type conn struct {
 	begun    atomic.Int64 // of a line that has not ended
 	progress atomic.Int64 // last byte that the socket took
 	asked    atomic.Bool  // a first command came
+	spoke    atomic.Bool  // and one after the session began
 	closeAt  atomic.Int64 // last words may take until then
 	timedOut atomic.Bool  // the kernel found the peer dead
 
@@ -122,6 +123,7 @@ func (c *conn) acting() {
 	c.begun.Store(0)
 	c.acted.Store(now)
 	c.asked.Store(true)
+	c.spoke.Store(true)
 }
 
 // ended takes the end of what is read. A client that only stopped sending still gets what

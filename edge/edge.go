@@ -236,7 +236,7 @@ func (e *Edge) stop(ctx context.Context) error {
 // retire closes a connection of an edge that stops, and ends its session at once.
 func (e *Edge) retire(c *conn) {
 	if s, first := c.endSession(); first {
-		e.end(s, time.Time{})
+		e.release(c, s, time.Time{})
 		e.letGo(c, s)
 	}
 	c.close(wire.Restart)
@@ -247,7 +247,7 @@ func (e *Edge) gone(c *conn) {
 	now := time.Now()
 	if s, first := c.endSession(); s != nil {
 		if first {
-			e.end(s, c.lastSeen(now))
+			e.release(c, s, c.lastSeen(now))
 		}
 		e.letGo(c, s)
 	}

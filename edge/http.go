@@ -22,6 +22,7 @@ type stats struct {
 	gaps        prometheus.Counter
 	poison      prometheus.Counter
 	fenced      prometheus.Counter
+	resumed     prometheus.Counter
 }
 
 func newStats() *stats {
@@ -39,13 +40,14 @@ func newStats() *stats {
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "hall", Subsystem: "edge", Name: "closed_connections_total", Help: "Connections the edge closed, by reason.",
 		}, []string{"reason"}),
-		events: counter("events_total", "Events delivered to the channels of this edge."),
-		holes:  counter("holes_total", "Holes in the live events, filled from the stream."),
-		gaps:   counter("gaps_total", "Holes that could not be filled: no longer kept."),
-		poison: counter("poison_events_total", "Events that could not be read and were skipped."),
-		fenced: counter("fenced_total", "Leases lost: every session was let go."),
+		events:  counter("events_total", "Events delivered to the channels of this edge."),
+		holes:   counter("holes_total", "Holes in the live events, filled from the stream."),
+		gaps:    counter("gaps_total", "Holes that could not be filled: no longer kept."),
+		poison:  counter("poison_events_total", "Events that could not be read and were skipped."),
+		fenced:  counter("fenced_total", "Leases lost: every session was let go."),
+		resumed: counter("resumed_total", "Sessions that came back on another connection."),
 	}
-	s.registry.MustRegister(s.connections, s.stalled, s.refused, s.closed, s.events, s.holes, s.gaps, s.poison, s.fenced)
+	s.registry.MustRegister(s.connections, s.stalled, s.refused, s.closed, s.events, s.holes, s.gaps, s.poison, s.fenced, s.resumed)
 	return s
 }
 

@@ -11,23 +11,25 @@ import (
 	"gamehall/shared/fault"
 	"gamehall/shared/game21api"
 	"gamehall/shared/name"
+	"gamehall/shared/roomapi"
 	"gamehall/shared/streams"
 	"gamehall/shared/wire"
 )
 
 // session is a signed-in client. Its members but the last three never change.
 type session struct {
-	user    string
-	userID  string
-	id      string
-	epoch   uint64
-	seq     uint64 // of its join, in the lobby
-	tenure  *tenure
-	lobby   *channel
-	game    *channel
-	room    *room // guarded by the connection's mutex, as is ending
-	ending  bool  // this edge is ending it
-	dropped bool  // its channels were let go
+	user      string
+	userID    string
+	id        string
+	epoch     uint64
+	seq       uint64 // of its join, in the lobby
+	tenure    *tenure
+	lobby     *channel
+	game      *channel
+	resumable bool  // its client has a token
+	room      *room // guarded by the connection's mutex, as is ending
+	ending    bool  // this edge is ending it
+	dropped   bool  // its channels were let go
 }
 
 // room is the room that a session hears.
@@ -55,13 +57,8 @@ func (c *conn) signIn(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	if err := t.check(); err != nil {
 		return wire.Reply{}, err
 	}
-	lobby, err := c.edge.hub.open(ctx, streams.LobbyChannel)
+	lobby, game, err := c.edge.openHall(ctx)
 	if err != nil {
-		return wire.Reply{}, err
-	}
-	game, err := c.edge.hub.open(ctx, streams.GameChannel)
-	if err != nil {
-		c.edge.hub.release(lobby)
 		return wire.Reply{}, err
 	}
 	c.setPending(true)
@@ -70,10 +67,14 @@ func (c *conn) signIn(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		Username: cmd.Username, Password: cmd.Password, Takeover: cmd.Takeover,
 		Edge: t.id, Conn: c.id, Trusted: c.trusted,
 	}
+	secret := ""
+	if c.dialect != lines { // a line client could not keep a token
+		secret = bus.NewID()
+		req.TokenHash = authapi.HashToken(secret)
+	}
 	got, err := authapi.SignIn.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
 	if err != nil {
-		c.edge.hub.release(lobby)
-		c.edge.hub.release(game)
+		c.edge.closeHall(lobby, game)
 		if fault.CodeOf(err) == fault.Unavailable {
 			c.edge.forget(bus.Command(ctx), req)
 		}
@@ -81,18 +82,40 @@ func (c *conn) signIn(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	}
 	s := &session{
 		user: got.User, userID: got.UserID, id: got.Session, epoch: got.Epoch, seq: got.Seq,
-		tenure: t, lobby: lobby, game: game,
+		tenure: t, lobby: lobby, game: game, resumable: secret != "",
 	}
-	if !c.adopt(s, cmd.ID, wire.Reply{Type: wire.SignIn, User: s.user, Seq: s.seq}) {
-		c.edge.hub.release(lobby)
-		c.edge.hub.release(game)
+	reply := wire.Reply{Type: wire.SignIn, User: s.user, Seq: s.seq}
+	if s.resumable {
+		reply.Token = authapi.Token(s.userID, secret)
+	}
+	if !c.adopt(s, cmd.ID, reply) {
+		c.edge.closeHall(lobby, game)
 		c.edge.end(s, time.Time{})
 		return wire.Reply{}, fault.New(fault.Unavailable, "the session could not begin, please try again")
 	}
-	lobby.join(c, s, slotLobby, s.seq)
-	game.join(c, s, slotGame, s.seq)
+	if err := c.catchUp(ctx, s, nil, s.seq, roomapi.Membership{}); err != nil {
+		c.edge.log.Warn("a session could not hear the hall", "user", s.user, "error", err)
+		c.close(wire.Unavailable)
+	}
 	c.edge.background(func() { c.showRound(s) })
 	return wire.Reply{}, nil
+}
+
+// openHall hears what every session hears.
+func (e *Edge) openHall(ctx context.Context) (lobby, game *channel, err error) {
+	if lobby, err = e.hub.open(ctx, streams.LobbyChannel); err != nil {
+		return nil, nil, err
+	}
+	if game, err = e.hub.open(ctx, streams.GameChannel); err != nil {
+		e.hub.release(lobby)
+		return nil, nil, err
+	}
+	return lobby, game, nil
+}
+
+func (e *Edge) closeHall(lobby, game *channel) {
+	e.hub.release(lobby)
+	e.hub.release(game)
 }
 
 // adopt makes s the connection's session and says welcome, unless the connection has ended
@@ -107,6 +130,7 @@ func (c *conn) adopt(s *session, re string, reply wire.Reply) bool {
 	if ok {
 		c.session = s
 		c.out.push(welcome)
+		c.spoke.Store(false)
 	}
 	c.mu.Unlock()
 	if ok {
@@ -226,6 +250,12 @@ func (e *Edge) left(ch *channel, ev event.Stored) {
 // enter lets the session hear a room from its join on. It is called by whoever learns of the
 // join first, and does nothing the second time.
 func (e *Edge) enter(ctx context.Context, c *conn, s *session, r room) error {
+	return e.enterFrom(ctx, c, s, r, r.seq, true)
+}
+
+// enterFrom is enter for a session that has heard the room up to from, or to now when heard
+// is false.
+func (e *Edge) enterFrom(ctx context.Context, c *conn, s *session, r room, from uint64, heard bool) error {
 	ch, err := e.hub.open(ctx, "room."+r.id)
 	if err != nil {
 		return err
@@ -246,10 +276,10 @@ func (e *Edge) enter(ctx context.Context, c *conn, s *session, r room) error {
 		old.ch.leave(c, slotRoom)
 		e.hub.release(old.ch)
 	}
-	if !ch.join(c, s, slotRoom, r.seq) {
-		c.tell(wire.Private{Kind: wire.KindGap, Missed: 1})
+	if !heard {
+		from = ch.reached()
 	}
-	return nil
+	return c.hear(ctx, s, ch, slotRoom, "room:"+r.name, max(from, r.seq))
 }
 
 // roomLeft takes the event that a user left a room, before it is in the room's log.

@@ -36,8 +36,8 @@ func obstacleTo(have session.Record, found bool, command, edge, conn string, now
 		return nothing
 	case !have.Live():
 		return finished
-	case have.Edge == "":
-		return orphan // of the nats CLI
+	case have.Edge == "", !have.Detached.IsZero():
+		return orphan // of the nats CLI; or its connection is gone
 	case have.Edge == edge && have.Conn == conn:
 		// An edge lets a connection sign in once, and again only when it does not know that
 		// the first one went well: its answer came after the edge had stopped waiting.
@@ -63,6 +63,7 @@ func (s *Service) claim(ctx context.Context, user account, req authapi.SignInReq
 		next := session.Record{
 			User: user.Name, UserID: user.ID, Session: bus.NewID(), State: session.Alive,
 			Since: time.Now().UTC(), Edge: req.Edge, Conn: req.Conn, Command: command,
+			TokenHash: req.TokenHash,
 		}
 		switch obstacleTo(have, found, command, req.Edge, req.Conn, next.Since) {
 		case nothing:
@@ -80,6 +81,10 @@ func (s *Service) claim(ctx context.Context, user account, req authapi.SignInReq
 			continue
 		case orphan:
 			next.Prev = previous(have, next.Since)
+			if !have.Detached.IsZero() {
+				next.Prev = previous(have, have.Detached)
+				next.Prev.Edge = "" // it knows
+			}
 		case held:
 			if next.Prev, err = s.contest(ctx, have, next.Since, req.Takeover); err != nil {
 				return session.Record{}, err

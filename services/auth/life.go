@@ -36,7 +36,7 @@ func (s *Service) complete(ctx context.Context, r session.Record) (seq uint64, e
 	if seq, err = s.tellHall(ctx, r); err != nil {
 		return 0, err
 	}
-	return seq, s.settle(ctx, r, told)
+	return seq, s.settle(ctx, r, told, seq)
 }
 
 // tellEdge tells the edge that held the session before r that it is over. told is false
@@ -95,11 +95,14 @@ func (s *Service) publish(ctx context.Context, kind string, r session.Record) (u
 // settle notes that the hall was told of the claim r and, if edgeTold, that nothing is left
 // to do for the session before it. Since it is a compare-and-set, its success is the proof
 // that nobody took the session over meanwhile; errOver if somebody did.
-func (s *Service) settle(ctx context.Context, r session.Record, edgeTold bool) error {
+func (s *Service) settle(ctx context.Context, r session.Record, edgeTold bool, joined uint64) error {
 	epoch := r.Epoch()
 	for {
 		next := r
 		next.Claimed = epoch
+		if joined != 0 {
+			next.Joined = joined
+		}
 		if edgeTold {
 			next.Prev = nil
 		}

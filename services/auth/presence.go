@@ -34,7 +34,7 @@ func (s *Service) presence(ctx context.Context, req authapi.PresenceRequest) (au
 		next.State = state
 		if r.Claimed == 0 {
 			// Any write but the claim says that the hall was told of it.
-			if _, err := s.tellHall(ctx, r); err != nil {
+			if next.Joined, err = s.tellHall(ctx, r); err != nil {
 				return authapi.PresenceResponse{}, err
 			}
 			next.Claimed = r.Epoch()

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"gamehall/shared/authapi"
 	"gamehall/shared/session"
 	"gamehall/shared/streams"
 )
@@ -39,6 +40,12 @@ func dutyTo(r session.Record, held bool, now time.Time) duty {
 	switch {
 	case r.State == session.Ending:
 		return finish
+	case !r.Detached.IsZero():
+		// It has its time to come back, whatever became of the edge that had it.
+		if now.Sub(r.Detached) > authapi.ResumeFor {
+			return expire
+		}
+		return none
 	case r.Edge != "" && !held:
 		return bury
 	case r.Edge == "" && now.Sub(r.Since) > streams.LeaseTTL:
@@ -136,7 +143,7 @@ func (s *Service) do(ctx context.Context, d duty, r session.Record) error {
 	case finish:
 		_, err = s.finish(ctx, r)
 	case expire:
-		_, err = s.end(ctx, r, ending{})
+		_, err = s.end(ctx, r, ending{until: r.Detached})
 	case bury:
 		err = s.bury(ctx, r)
 	case tell:
@@ -170,7 +177,7 @@ func (s *Service) dismiss(ctx context.Context, r session.Record) error {
 			return err
 		}
 	}
-	return s.settle(ctx, r, true)
+	return s.settle(ctx, r, true, 0)
 }
 
 // endFormer ends every session that is there: those of a former life, whose edges died with
@@ -184,6 +191,10 @@ func (s *Service) endFormer(ctx context.Context) error {
 		renewed, _, err := s.leases.look(ctx, r.Edge)
 		if err != nil {
 			return err
+		}
+		if r.TokenHash != "" && r.Live() && !renewed.IsZero() {
+			// Its client may come back as the same session, as after the loss of one edge.
+			return s.detach(ctx, r, renewed, false)
 		}
 		if _, err = s.end(ctx, r, ending{until: renewed, lost: true}); errors.Is(err, errOver) {
 			return nil

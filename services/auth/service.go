@@ -172,6 +172,8 @@ func (s *Service) serve(ctx context.Context) error {
 		bus.Handle(s.bus, authapi.SignOut, s.signOut),
 		bus.Handle(s.bus, authapi.Passwd, s.passwd),
 		bus.Handle(s.bus, authapi.Presence, s.presence),
+		bus.Handle(s.bus, authapi.Resume, s.resume, bus.Anyone()),
+		bus.Handle(s.bus, authapi.Detach, s.detachCall),
 	)
 	if err != nil {
 		return err

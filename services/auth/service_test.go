@@ -170,6 +170,7 @@ func TestInfo(t *testing.T) {
 	}
 	want := map[string]string{
 		"signup": "username", "signin": "takeover", "signout": "until", "passwd": "new", "presence": "away",
+		"resume": "token", "detach": "silent",
 	}
 	for _, e := range info.Endpoints {
 		member, known := want[e.Name]

@@ -233,7 +233,7 @@ func TestSignInAgain(t *testing.T) {
 				}
 			}
 			if diedAfter == "settled" {
-				if err := s.settle(ctx, r, true); err != nil {
+				if err := s.settle(ctx, r, true, 0); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -41,6 +41,9 @@ type SignInRequest struct {
 	Edge     string `json:"edge,omitzero"`
 	Conn     string `json:"conn,omitzero"` // the edge's id of the connection
 	Trusted  bool   `json:"trusted,omitzero"`
+	// TokenHash is [HashToken] of the token that the session may be resumed with; empty when
+	// it may not: it ends with its connection.
+	TokenHash string `json:"token_hash,omitzero"`
 }
 
 // Validate tells a missing member.
@@ -56,6 +59,48 @@ type SignInResponse struct {
 	Seq     uint64    `json:"seq"`
 	Since   time.Time `json:"since"`
 }
+
+// Resume claims a session that still lives for another connection, on any edge. The token
+// is spent by that; NextHash is that of the one that follows it.
+// Faults: bad_token, unavailable.
+const Resume bus.Method[ResumeRequest, SignInResponse] = "hall.auth.resume"
+
+// ResumeRequest is the token and the connection that the session comes back on.
+type ResumeRequest struct {
+	Token    string `json:"token"`
+	NextHash string `json:"next_hash"`
+	Edge     string `json:"edge"`
+	Conn     string `json:"conn"`
+}
+
+// Validate tells a missing member.
+func (r ResumeRequest) Validate() error {
+	if r.Token == "" || r.NextHash == "" || r.Edge == "" {
+		return fault.New(fault.BadRequest, "a resume names the token, the hash of the next one, and the edge")
+	}
+	return nil
+}
+
+// Detach says that the connection of the caller's session is gone and that it may be
+// resumed for [ResumeFor]. Its edge calls it.
+// Faults: not_signed_in, unavailable.
+const Detach bus.Method[DetachRequest, DetachResponse] = "hall.auth.detach"
+
+// ResumeFor is how long a session outlives its connection.
+const ResumeFor = 30 * time.Second
+
+// DetachRequest: Silent says that the connection sent nothing after its resume, so that the
+// token it used works once more.
+type DetachRequest struct {
+	Silent bool      `json:"silent,omitzero"`
+	Until  time.Time `json:"until,omitzero"` // the last that was heard; zero is now
+}
+
+// Validate finds nothing to refuse.
+func (DetachRequest) Validate() error { return nil }
+
+// DetachResponse is empty.
+type DetachResponse struct{}
 
 // SignOut ends the caller's session and tells the hall.
 // Faults: not_signed_in, unavailable.

@@ -13,9 +13,11 @@ type AliveRequest struct {
 // Validate finds nothing to refuse.
 func (AliveRequest) Validate() error { return nil }
 
-// AliveResponse says whether the connection stands.
+// AliveResponse says whether the connection stands. Silent says that it stands, or is not
+// known to have stood, and sent nothing after it resumed a session.
 type AliveResponse struct {
-	Alive bool `json:"alive"`
+	Alive  bool `json:"alive"`
+	Silent bool `json:"silent,omitzero"`
 }
 
 // Takeover tells that a session was taken over: the edge gives it no answer any more, tells
@@ -26,6 +28,7 @@ const Takeover bus.Method[TakeoverRequest, TakeoverResponse] = "hall.edge.*.take
 type TakeoverRequest struct {
 	Conn    string `json:"conn"`
 	Session string `json:"session"`
+	Resumed bool   `json:"resumed,omitzero"` // the same client came back on another connection
 }
 
 // Validate finds nothing to refuse.

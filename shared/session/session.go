@@ -29,6 +29,18 @@ type Record struct {
 	Command string    `json:"command"`        // the sign-in that claimed it
 	Claimed uint64    `json:"epoch,omitzero"` // see Epoch; 0 in the claim itself
 
+	// Joined is the lobby's sequence of the joining; 0 until the claim is settled.
+	Joined uint64 `json:"joined,omitzero"`
+
+	// Of a session that may be resumed: the hash of its token, of the token that was spent
+	// for it, the resume that did that, and since when no connection holds it. Silent says
+	// that the last connection sent nothing: the spent token works once more.
+	TokenHash string    `json:"token_hash,omitzero"`
+	SpentHash string    `json:"spent_hash,omitzero"`
+	Resumed   string    `json:"resumed,omitzero"`
+	Detached  time.Time `json:"detached,omitzero"`
+	Silent    bool      `json:"silent,omitzero"`
+
 	// What is left to do. Until and EdgeLost are of a session that is Ending; Prev is the
 	// session that this one took over from, until its end has been told.
 	Until    time.Time `json:"until,omitzero"`

@@ -1,0 +1,254 @@
+package edge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gamehall/shared/authapi"
+	"gamehall/shared/bus"
+	"gamehall/shared/fault"
+	"gamehall/shared/roomapi"
+	"gamehall/shared/streams"
+	"gamehall/shared/wire"
+)
+
+// resume lets a client that lost its connection come back as the same session, on whichever
+// edge: it is shown what it missed, and then what is told now.
+func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error) {
+	if c.current() != nil {
+		return wire.Reply{}, fault.New(fault.AlreadySignedIn, "can't sign in repeatedly")
+	}
+	t := c.edge.tenure.Load()
+	if err := t.check(); err != nil {
+		return wire.Reply{}, err
+	}
+	lobby, game, err := c.edge.openHall(ctx)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	c.setPending(true)
+	defer c.setPending(false)
+	secret := bus.NewID()
+	req := authapi.ResumeRequest{Token: cmd.Token, NextHash: authapi.HashToken(secret), Edge: t.id, Conn: c.id}
+	got, err := authapi.Resume.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
+	if err != nil {
+		c.edge.closeHall(lobby, game)
+		return wire.Reply{}, err
+	}
+	s := &session{
+		user: got.User, userID: got.UserID, id: got.Session, epoch: got.Epoch, seq: got.Seq,
+		tenure: t, lobby: lobby, game: game, resumable: true,
+	}
+	in, err := c.edge.roomOf(ctx, s)
+	if err != nil {
+		// The session is the client's, and it can try again with the token that it has.
+		c.edge.closeHall(lobby, game)
+		c.edge.detach(s, time.Time{}, true)
+		return wire.Reply{}, err
+	}
+	from := s.since(cmd.Since, streams.LobbyChannel, lobby)
+	reply := wire.Reply{
+		Type: wire.Resume, User: s.user, Token: authapi.Token(s.userID, secret), Seq: from, Room: in.Room,
+	}
+	if !c.adopt(s, cmd.ID, reply) {
+		c.edge.closeHall(lobby, game)
+		c.edge.detach(s, time.Time{}, true)
+		return wire.Reply{}, closedForNow()
+	}
+	c.edge.stats.resumed.Inc()
+	if err := c.catchUp(ctx, s, cmd.Since, from, in); err != nil {
+		// Without what it missed it must not go on: it comes back and asks again.
+		c.edge.log.Warn("a session could not catch up", "user", s.user, "error", err)
+		c.close(wire.Unavailable)
+	}
+	return wire.Reply{}, nil
+}
+
+// catchUp shows the session what it missed in each of its channels, and lets it hear them.
+func (c *conn) catchUp(ctx context.Context, s *session, since wire.Since, lobby uint64, in roomapi.Membership) error {
+	if err := c.hear(ctx, s, s.lobby, slotLobby, streams.LobbyChannel, lobby); err != nil {
+		return err
+	}
+	if in.RoomID != "" {
+		r := room{name: in.Room, id: in.RoomID, seq: in.JoinSeq}
+		from, missed := since["room:"+in.Room]
+		if err := c.edge.enterFrom(ctx, c, s, r, from, missed); err != nil {
+			return err
+		}
+	}
+	return c.hear(ctx, s, s.game, slotGame, streams.GameChannel, s.since(since, streams.GameChannel, s.game))
+}
+
+// since is where the session goes on in a channel: where the client says, but not before
+// its join; at the channel's end if it does not say.
+func (s *session) since(since wire.Since, name string, ch *channel) uint64 {
+	if had, ok := since[name]; ok {
+		return max(had, s.seq)
+	}
+	return max(ch.reached(), s.seq)
+}
+
+// roomOf gives the room that the session is in; its RoomID is empty when there is none.
+func (e *Edge) roomOf(ctx context.Context, s *session) (in roomapi.Membership, err error) {
+	var m streams.Msg
+	var found bool
+	err = streams.Retry(ctx, func(ctx context.Context) error {
+		var err error
+		m, found, err = streams.Last(ctx, e.hub.js, streams.Events, roomapi.MemberSubject.Of(s.userID))
+		return err
+	})
+	if err != nil || !found {
+		return roomapi.Membership{}, err
+	}
+	in, err = roomapi.ParseMembership(m.Data, m.Seq)
+	if err != nil || in.Epoch != s.epoch {
+		return roomapi.Membership{}, err
+	}
+	return in, nil
+}
+
+// How a replay is paced: its pages are read while less than this waits to be sent, so that
+// a slow client is not taken for one that does not read.
+const (
+	replayAhead = 1 << 20
+	replayLook  = 10 * time.Millisecond
+)
+
+// hear lets the session hear ch after the sequence from. What the channel's log does not
+// remember is read from the stream first, or told as a gap when it is no longer kept.
+func (c *conn) hear(ctx context.Context, s *session, ch *channel, slot int, name string, from uint64) error {
+	checked := false
+	for !ch.join(c, s, slot, from) {
+		if !checked {
+			checked = true
+			missed, err := c.edge.missing(ctx, ch, from)
+			if err != nil {
+				return err
+			}
+			if missed > 0 {
+				c.tell(wire.Private{Kind: wire.KindGap, Channel: name, Missed: missed})
+			}
+		}
+		upTo := ch.start()
+		if err := c.replay(ctx, ch, from, upTo); err != nil {
+			return fmt.Errorf("replay %s: %w", ch.name, err)
+		}
+		from = upTo
+	}
+	return nil
+}
+
+// replay shows the session what the stream has of ch in (from, upTo].
+func (c *conn) replay(ctx context.Context, ch *channel, from, upTo uint64) error {
+	prev := from
+	var failed error
+	err := streams.Range(ctx, c.edge.hub.js, streams.Subject(ch.name), from, upTo, func(m streams.Msg) bool {
+		e, err := m.Decode(ch.name, prev)
+		if err != nil {
+			c.edge.log.Error("an event cannot be read, it is skipped", "channel", ch.name, "seq", m.Seq, "error", err)
+			return true
+		}
+		prev = m.Seq
+		c.show(e)
+		failed = c.room4more(ctx)
+		return failed == nil
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// room4more waits until little enough waits to be sent.
+func (c *conn) room4more(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		much := c.out.own() > replayAhead
+		c.mu.Unlock()
+		if !much {
+			return nil
+		}
+		select {
+		case <-c.done:
+			return context.Canceled
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(replayLook):
+		}
+	}
+}
+
+// missing tells how many events after from may be no longer kept in ch: 0 when none is. How
+// many of the sequences before the first that is kept were this channel's nobody knows any
+// more, so it is the most that there can be.
+func (e *Edge) missing(ctx context.Context, ch *channel, from uint64) (int, error) {
+	subject := streams.Subject(ch.name)
+	var state jetstream.StreamState
+	first := uint64(0)
+	err := streams.Retry(ctx, func(ctx context.Context) error {
+		stream, err := e.hub.js.Stream(ctx, streams.Events)
+		if err != nil {
+			return err
+		}
+		info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subject))
+		if err != nil {
+			return err
+		}
+		state, first = info.State, info.State.LastSeq+1
+		return streams.Range(ctx, e.hub.js, subject, 0, state.LastSeq, func(m streams.Msg) bool {
+			first = m.Seq
+			return false
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look for what is kept of %s: %w", ch.name, err)
+	}
+	// Either age took it, from the whole stream's beginning, or the channel's own limit.
+	aged := from+1 < state.FirstSeq
+	crowded := state.Subjects[subject] >= streams.KeptPerChannel
+	if from+1 >= first || !aged && !crowded {
+		return 0, nil
+	}
+	return int(first - from - 1), nil //nolint:gosec // far below 1<<63
+}
+
+// detach tells auth that the session's connection is gone and that its client may come back.
+func (e *Edge) detach(s *session, until time.Time, silent bool) {
+	e.background(func() {
+		e.ends <- struct{}{}
+		defer func() { <-e.ends }()
+		ctx, cancel := context.WithTimeout(e.ctx, endFor)
+		defer cancel()
+		_, err := authapi.Detach.Call(s.as(ctx), e.nc, authapi.DetachRequest{Until: until, Silent: silent})
+		if err != nil && fault.CodeOf(err) != fault.NotSignedIn && ctx.Err() == nil {
+			e.log.Warn("a session could not be detached", "user", s.user, "error", err)
+		}
+	})
+}
+
+// release ends the session s, or lets it be resumed where it may; its connection is gone.
+func (e *Edge) release(c *conn, s *session, until time.Time) {
+	if s.resumable {
+		e.detach(s, until, c.silent(s))
+		return
+	}
+	e.end(s, until)
+}
+
+// silent tells whether the connection sent nothing after it resumed s.
+func (c *conn) silent(s *session) bool { return !c.spoke.Load() && s.resumable }
+
+// commandID names a command by its user and key, so that it may be repeated on another
+// connection; without a key it is one of its own.
+func commandID(s *session, cmd wire.Command) string {
+	if s == nil || cmd.Key == "" {
+		return bus.NewID()
+	}
+	sum := sha256.Sum256([]byte(s.userID + "\x00" + cmd.Type + "\x00" + cmd.Key))
+	return "k" + hex.EncodeToString(sum[:16])
+}

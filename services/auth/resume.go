@@ -1,0 +1,175 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"gamehall/shared/authapi"
+	"gamehall/shared/bus"
+	"gamehall/shared/edgeapi"
+	"gamehall/shared/fault"
+	"gamehall/shared/session"
+	"gamehall/shared/streams"
+)
+
+// resume gives a session that still lives to another connection. It keeps its epoch, and so
+// its place in the hall, its room and its online time; the id that its commands carry is a
+// new one, so that the old connection's are refused from now on, wherever that stands.
+func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authapi.SignInResponse, error) {
+	userID, secret, ok := authapi.ParseToken(req.Token)
+	if !ok {
+		return authapi.SignInResponse{}, badToken()
+	}
+	if !token(req.Edge) || !token(req.Conn) {
+		return authapi.SignInResponse{}, fault.New(fault.BadRequest, "edge and conn are ids of at most %d letters, digits, '-' and '_'", tokenMost)
+	}
+	hash := authapi.HashToken(secret)
+	for {
+		have, found, err := s.sessions.read(ctx, userID)
+		if err != nil {
+			return authapi.SignInResponse{}, err
+		}
+		if found && have.Live() && have.Resumed == bus.Command(ctx) && same(have.TokenHash, req.NextHash) {
+			return resumed(have), nil // the retry of a resume that went well
+		}
+		if !found || !have.Live() || have.Claimed == 0 || have.TokenHash == "" {
+			return authapi.SignInResponse{}, badToken()
+		}
+		if gone := have.Detached; !gone.IsZero() && time.Since(gone) > authapi.ResumeFor {
+			return authapi.SignInResponse{}, badToken() // the reaper is about to end it
+		}
+		switch {
+		case same(have.TokenHash, hash):
+		case same(have.SpentHash, hash):
+			if err := s.unused(ctx, have); err != nil {
+				return authapi.SignInResponse{}, err
+			}
+		default:
+			return authapi.SignInResponse{}, badToken()
+		}
+		next := have
+		next.Session, next.Edge, next.Conn = bus.NewID(), req.Edge, req.Conn
+		next.TokenHash, next.SpentHash, next.Resumed = req.NextHash, hash, bus.Command(ctx)
+		next.State, next.Detached, next.Silent = session.Alive, time.Time{}, false
+		next, err = s.sessions.write(ctx, next, have.Revision)
+		if streams.Conflict(err) {
+			continue // of two that come with one token, one wins; the other is judged anew
+		}
+		if err != nil {
+			return authapi.SignInResponse{}, err
+		}
+		if have.Detached.IsZero() {
+			s.closeOld(ctx, have)
+		}
+		return resumed(next), nil
+	}
+}
+
+func resumed(r session.Record) authapi.SignInResponse {
+	return authapi.SignInResponse{
+		User: r.User, UserID: r.UserID, Session: r.Session, Epoch: r.Epoch(), Seq: r.Joined, Since: r.Since,
+	}
+}
+
+// unused tells whether the connection that a spent token was used for is gone without having
+// sent anything, so that its client may never have got the next token.
+func (s *Service) unused(ctx context.Context, have session.Record) error {
+	if !have.Detached.IsZero() {
+		if have.Silent {
+			return nil
+		}
+		return badToken()
+	}
+	answer, err := edgeapi.Alive.To(have.Edge).Call(asOurselves(ctx), s.bus.Conn(),
+		edgeapi.AliveRequest{Conn: have.Conn}, bus.Attempt(edgeFor))
+	switch {
+	case err != nil:
+		if _, held, lerr := s.leases.look(ctx, have.Edge); lerr != nil || held {
+			return errors.Join(fault.New(fault.Unavailable, "your last connection is not known to be gone, please try again"), lerr)
+		}
+		return nil // the edge is dead, and with it the answer
+	case answer.Alive && answer.Silent:
+		return fault.New(fault.Unavailable, "your last connection still stands, please try again")
+	case answer.Alive || !answer.Silent:
+		return badToken()
+	}
+	return nil
+}
+
+// closeOld closes the connection that had the session before. One that is not reached cannot
+// do anything any more: the session's id is another one.
+func (s *Service) closeOld(ctx context.Context, have session.Record) {
+	_, err := edgeapi.Takeover.To(have.Edge).Call(asOurselves(ctx), s.bus.Conn(),
+		edgeapi.TakeoverRequest{Conn: have.Conn, Session: have.Session, Resumed: true}, bus.Attempt(silentEdgeFor))
+	if err != nil {
+		s.log.Debug("the old connection of a resumed session was not reached", "user_id", have.UserID, "error", err)
+	}
+}
+
+// same compares two hashes in constant time; the empty one is no hash.
+func same(a, b string) bool {
+	return a != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}
+
+func badToken() error {
+	return fault.New(fault.BadToken, "this session is over, please sign in again")
+}
+
+// detachCall notes that the connection of the caller's session is gone.
+func (s *Service) detachCall(ctx context.Context, req authapi.DetachRequest) (authapi.DetachResponse, error) {
+	if bus.Caller(ctx).Session == "" {
+		return authapi.DetachResponse{}, notSignedIn()
+	}
+	r, err := s.own(ctx)
+	if err != nil {
+		return authapi.DetachResponse{}, err
+	}
+	if r.Session != bus.Caller(ctx).Session {
+		return authapi.DetachResponse{}, notSignedIn() // it was resumed meanwhile
+	}
+	return authapi.DetachResponse{}, s.detach(ctx, r, req.Until, req.Silent)
+}
+
+// detach marks r as held by no connection since until, or now; unless it came back or ended
+// meanwhile. Without a token it ends.
+func (s *Service) detach(ctx context.Context, r session.Record, until time.Time, silent bool) error {
+	for {
+		if !r.Live() || !r.Detached.IsZero() {
+			return nil
+		}
+		if r.TokenHash == "" {
+			_, err := s.end(ctx, r, ending{until: until})
+			if errors.Is(err, errOver) {
+				return nil
+			}
+			return err
+		}
+		next := r
+		if r.Claimed == 0 {
+			joined, err := s.tellHall(ctx, r)
+			if err != nil {
+				return err
+			}
+			next.Claimed, next.Joined = r.Epoch(), joined
+		}
+		now := time.Now().UTC()
+		next.Detached, next.Silent = within(until, r.Since, now), silent
+		if next.Detached.IsZero() {
+			next.Detached = now
+		}
+		_, err := s.sessions.write(ctx, next, r.Revision)
+		if err == nil || !streams.Conflict(err) {
+			return err
+		}
+		have, found, err := s.sessions.read(ctx, r.UserID)
+		if err != nil {
+			return err
+		}
+		if !found || have.Session != r.Session {
+			return nil
+		}
+		r = have
+	}
+}
