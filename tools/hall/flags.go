@@ -1,0 +1,188 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// partFlags are the settings of the parts. The tag part names those that a flag is for;
+// without it the flag is for all.
+type partFlags struct {
+	Data     string   `default:"data" type:"path" placeholder:"DIR" help:"Folder of the databases, and of the embedded NATS (${default})." group:"Where" part:"auth,account,game21"`
+	DB       string   `name:"db" default:"sqlite" placeholder:"WHAT" help:"sqlite: one file a service under --data (${default})." group:"Where" part:"auth,account,game21"`
+	NATS     []string `name:"nats" placeholder:"URL" help:"Existing NATS servers, such as nats://user:password@host:4222." group:"Where"`
+	Replicas int      `default:"1" placeholder:"N" help:"Copies that NATS keeps of everything: 1, 3 or 5 (${default})." group:"Where"`
+
+	TCP              listen         `name:"tcp" default:"127.0.0.1:7021" placeholder:"ADDR" help:"Where players connect (${default}; port 0 takes a free one)." group:"Edge" part:"edge"`
+	HTTP             listen         `name:"http" default:"127.0.0.1:7080" placeholder:"ADDR" help:"Where the edge speaks HTTP (${default})." group:"Edge" part:"edge"`
+	TrustedNet       []netip.Prefix `placeholder:"CIDR" help:"Network exempt from the limits of connections, sign-up and sign-in; may be given more than once (loopback in up, else none)." group:"Edge" part:"edge"`
+	ConnectionsPerIP int            `name:"connections-per-ip" default:"32" placeholder:"N" help:"Connections open from one address (${default})." group:"Edge" part:"edge"`
+	Rate             float64        `default:"5" placeholder:"N" help:"Commands a second and session, kept by not reading faster (${default}; 0 is off)." group:"Edge" part:"edge"`
+	Burst            int            `default:"20" placeholder:"N" help:"Commands at once before --rate holds (${default})." group:"Edge" part:"edge"`
+	AwayAfter        time.Duration  `default:"5m" placeholder:"D" help:"A session without a command is away after this (${default}; 0 is never)." group:"Edge" part:"edge"`
+	IdleAfter        time.Duration  `default:"30m" placeholder:"D" help:"A session that is away is closed after this (${default}; 0 is never)." group:"Edge" part:"edge"`
+
+	DemoAccounts *bool     `negatable:"" help:"Accounts netease1 to netease4 with the password 123 (in up, on when nothing listens off loopback; refused otherwise)." group:"Accounts" part:"auth"`
+	PasswordMin  *int      `placeholder:"N" help:"Fewest characters of a password (8; 6 with demo accounts)." group:"Accounts" part:"auth"`
+	PasswordHash hashFlags `default:"m=19456,t=2,p=1" placeholder:"M,T,P" help:"Argon2id: memory in KiB, passes, lanes (${default}; less only on loopback)." group:"Accounts" part:"auth"`
+
+	RoomEmpty time.Duration `default:"60s" placeholder:"D" help:"A room is gone this long after its last member left (${default})." group:"Rooms" part:"room"`
+
+	Game21Period   time.Duration `name:"game21-period" default:"1h" placeholder:"D" help:"A round starts each time this has passed (${default}, on the hour)." group:"Game of 21" part:"game21"`
+	Game21Duration time.Duration `name:"game21-duration" default:"2m" placeholder:"D" help:"How long a round lasts (${default})." group:"Game of 21" part:"game21"`
+	Game21First    time.Duration `name:"game21-first" default:"0s" placeholder:"D" help:"The first round starts this long after the start (0: at the next full period)." group:"Game of 21" part:"game21"`
+	Game21Solvable bool          `name:"game21-solvable" help:"Deal only numbers that can make 21." group:"Game of 21" part:"game21"`
+
+	logFlags
+}
+
+// check refuses what cannot be. here tells whether everything that this process listens on
+// or connects to is loopback.
+func (f *partFlags) check(here bool) error {
+	if f.DB != "sqlite" {
+		if strings.HasPrefix(f.DB, "postgres://") || strings.HasPrefix(f.DB, "postgresql://") {
+			return wrongUse("--db: this version keeps its data in SQLite only, under --data: leave --db out")
+		}
+		return wrongUse("--db %s: it can be sqlite: leave --db out", f.DB)
+	}
+	for _, u := range f.NATS {
+		if err := checkURL(u); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains([]int{1, 3, 5}, f.Replicas) {
+		return wrongUse("--replicas %d: it can be 1, 3 or 5", f.Replicas)
+	}
+	switch {
+	case f.ConnectionsPerIP < 1:
+		return wrongUse("--connections-per-ip %d: it must be at least 1", f.ConnectionsPerIP)
+	case f.Rate < 0 || math.IsNaN(f.Rate) || math.IsInf(f.Rate, 0):
+		return wrongUse("--rate %v: it must be 0 (off) or more", f.Rate)
+	case f.Burst < 1:
+		return wrongUse("--burst %d: it must be at least 1; --rate 0 lifts the limit", f.Burst)
+	case f.AwayAfter < 0:
+		return wrongUse("--away-after %s: it must be 0 (never) or more", f.AwayAfter)
+	case f.IdleAfter < 0:
+		return wrongUse("--idle-after %s: it must be 0 (never) or more", f.IdleAfter)
+	case f.RoomEmpty <= 0:
+		return wrongUse("--room-empty %s: it must be more than 0", f.RoomEmpty)
+	case f.Game21Duration <= 0:
+		return wrongUse("--game21-duration %s: it must be more than 0", f.Game21Duration)
+	case f.Game21Period <= f.Game21Duration:
+		return wrongUse("--game21-period %s: it must be longer than --game21-duration, which is %s", f.Game21Period, f.Game21Duration)
+	case f.Game21First < 0:
+		return wrongUse("--game21-first %s: it must be 0 (at the next full period) or more", f.Game21First)
+	}
+	if f.PasswordMin != nil && (*f.PasswordMin < 1 || *f.PasswordMin > passwordMost) {
+		return wrongUse("--password-min %d: it can be 1 to %d", *f.PasswordMin, passwordMost)
+	}
+	if here {
+		return nil
+	}
+	if f.demo() {
+		return wrongUse("--demo-accounts: everybody knows their password, so they are refused unless all addresses are loopback: leave it out, or listen on 127.0.0.1")
+	}
+	if f.PasswordHash.weaker(defaultHash) {
+		return wrongUse("--password-hash %s: less than %s is for load tests on loopback", f.PasswordHash, defaultHash)
+	}
+	return nil
+}
+
+// demo tells whether the demo accounts are wanted.
+func (f *partFlags) demo() bool { return f.DemoAccounts != nil && *f.DemoAccounts }
+
+// passwordMin is the fewest characters of a password.
+func (f *partFlags) passwordMin() int {
+	switch {
+	case f.PasswordMin != nil:
+		return *f.PasswordMin
+	case f.demo():
+		return 6
+	default:
+		return 8
+	}
+}
+
+// passwordMost is the most characters of a password.
+const passwordMost = 128
+
+// checkURL refuses what is not the address of a NATS server. It tells no password.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+		return wrongUse("--nats: it needs URLs such as nats://user:password@host:4222")
+	}
+	return nil
+}
+
+// redacted is the URLs for people, without passwords.
+func redacted(urls []string) string {
+	var all []string
+	for _, text := range urls {
+		if u, err := url.Parse(text); err == nil {
+			all = append(all, u.Redacted())
+		}
+	}
+	return strings.Join(all, ",")
+}
+
+// loopbackURLs tells whether all servers are on this machine.
+func loopbackURLs(urls []string) bool {
+	for _, text := range urls {
+		if u, err := url.Parse(text); err != nil || !loopbackHost(u.Hostname()) {
+			return false
+		}
+	}
+	return true
+}
+
+// hashFlags are the costs of argon2id (RFC 9106).
+type hashFlags struct {
+	memory uint32 // KiB
+	passes uint32
+	lanes  uint8
+}
+
+// defaultHash is OWASP's advice for argon2id with little memory.
+var defaultHash = hashFlags{memory: 19456, passes: 2, lanes: 1}
+
+// The bounds of a hash: argon2 needs 8 KiB a lane; more than 1 GiB or 100 passes is a slip.
+const (
+	hashMemoryMost = 1 << 20
+	hashPassesMost = 100
+	hashLanesMost  = 16
+	hashPerLane    = 8
+)
+
+// UnmarshalText reads m=19456,t=2,p=1.
+func (h *hashFlags) UnmarshalText(text []byte) error {
+	got := map[string]uint64{}
+	for field := range strings.SplitSeq(string(text), ",") {
+		key, value, _ := strings.Cut(field, "=")
+		n, err := strconv.ParseUint(value, 10, 32)
+		if err != nil || !slices.Contains([]string{"m", "t", "p"}, key) || got[key] != 0 {
+			return fmt.Errorf("%q is not like m=19456,t=2,p=1", text)
+		}
+		got[key] = n
+	}
+	m, t, p := got["m"], got["t"], got["p"]
+	if len(got) != 3 || t < 1 || t > hashPassesMost || p < 1 || p > hashLanesMost || m < hashPerLane*p || m > hashMemoryMost {
+		return fmt.Errorf("%q: it needs m from %d for each lane to %d, t from 1 to %d, p from 1 to %d",
+			text, hashPerLane, hashMemoryMost, hashPassesMost, hashLanesMost)
+	}
+	*h = hashFlags{memory: uint32(m), passes: uint32(t), lanes: uint8(p)}
+	return nil
+}
+
+func (h hashFlags) String() string { return fmt.Sprintf("m=%d,t=%d,p=%d", h.memory, h.passes, h.lanes) }
+
+// weaker tells whether h costs a guesser less than other in memory or in passes over it.
+func (h hashFlags) weaker(other hashFlags) bool {
+	return h.memory < other.memory || h.passes < other.passes
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError is a fault of whoever called: flags that are wrong or do not go together.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// wrongUse makes a [usageError].
+func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// cli is what may stand on the command line.
+type cli struct {
+	Up      upCommand        `cmd:"" help:"Run everything in one process, with NATS embedded."`
+	Run     runCommand       `cmd:"" help:"Run one or several parts against an existing NATS."`
+	Version kong.VersionFlag `help:"Print the version and exit." env:"-"`
+}
+
+// command is one of them, its flags read.
+type command interface {
+	// run works until ctx ends and then stops in order. It tells people on out where to
+	// connect, and logs to logTo.
+	run(ctx context.Context, out, logTo io.Writer) error
+}
+
+func main() { os.Exit(hall(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// hall runs what args ask for until it ends or a signal ends it, and gives the exit code.
+// --help and --version exit by themselves.
+func hall(args []string, stdout, stderr io.Writer) int {
+	cmd, err := parse(args, stdout, stderr)
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		// After the first signal the next one does what it does to any program: it kills.
+		context.AfterFunc(ctx, stop)
+		err = cmd.run(ctx, stdout, stderr)
+	}
+	if err == nil {
+		return exitOK
+	}
+	// Whoever closed standard error cannot be told of it.
+	_, _ = fmt.Fprintln(stderr, "hall:", err)
+	if errors.As(err, new(usageError)) {
+		_, _ = fmt.Fprintln(stderr, "hall: see hall --help, hall up --help, hall run --help")
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// parse reads args and the environment. What it refuses is a [usageError].
+func parse(args []string, stdout, stderr io.Writer) (command, error) {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("hall"),
+		kong.Description("A hall for players at a terminal: accounts, a lobby, rooms, whispers, and a game of 21."),
+		kong.Vars{"version": version()},
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(stdout, stderr),
+		kong.PostBuild(environment),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("read the flags: %w", err)
+	}
+	if len(args) == 0 {
+		return nil, wrongUse("say what to do: hall up, or hall run PART…")
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	var given []*kong.Flag
+	for _, p := range parsed.Path {
+		if p.Flag != nil && !p.Resolved {
+			given = append(given, p.Flag)
+		}
+	}
+	if parsed.Selected().Name == "up" {
+		return &c.Up, c.Up.check()
+	}
+	return &c.Run, c.Run.check(given)
+}
+
+// environment gives every flag the environment variable of the same name. Kong's own
+// option would split "game21" and ask for HALL_GAME_21_PERIOD. An empty variable is as good
+// as none: a compose file cannot leave one out.
+func environment(k *kong.Kong) error {
+	for _, node := range append([]*kong.Node{k.Model.Node}, k.Model.Children...) {
+		for _, flag := range node.Flags {
+			switch {
+			case len(flag.Envs) == 1 && flag.Envs[0] == "-":
+				flag.Envs, flag.Tag.Envs = nil, nil
+			case flag.Name != "help":
+				name := "HALL_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+				flag.Envs = []string{name}
+				flag.Tag.Envs = flag.Envs
+				if os.Getenv(name) == "" {
+					_ = os.Unsetenv(name) // fails for no name
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// version tells what was built: the module's version, or the commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "hall (unknown)"
+	}
+	v := "hall " + info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(v, s.Value[:min(12, len(s.Value))]) {
+			v += " " + s.Value
+		}
+	}
+	return v + " " + info.GoVersion
+}

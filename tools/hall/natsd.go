@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+	"golang.org/x/crypto/bcrypt"
+
+	"gamehall/shared/bus"
+)
+
+const (
+	// natsReadyWithin bounds the start of the embedded server, which reads its streams.
+	natsReadyWithin = time.Minute
+	// maxPayload is the largest message: DESIGN's 1 MiB to a client, and what NATS advises.
+	maxPayload = 1 << 20
+	// adminFile holds the administrator's password, in the data folder.
+	adminFile = "nats-admin.txt"
+	adminUser = "admin"
+)
+
+// services are who may be called by who has no credentials.
+var services = []string{"auth", "account", "chat", "room", "game21"}
+
+// natsd is the embedded NATS server.
+type natsd struct {
+	server   *server.Server
+	password string // the administrator's
+	log      *slog.Logger
+}
+
+// startNATS starts the server on its listening address, with JetStream in the data folder
+// and every write on disk before it is acknowledged. On a loopback address who has no
+// credentials may call the services and hear what the hall is told, and nothing else;
+// elsewhere only who has credentials gets in. Who called stops it.
+func startNATS(ctx context.Context, data string, at listen, log *slog.Logger) (*natsd, error) {
+	password, err := adminPassword(filepath.Join(data, adminFile))
+	if err != nil {
+		return nil, err
+	}
+	opts, err := natsOptions(data, at, password)
+	if err != nil {
+		return nil, err
+	}
+	if err := free(ctx, at); err != nil {
+		return nil, fmt.Errorf("nats cannot listen there: %w: stop what listens there, or choose another address with --nats-listen", err)
+	}
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("nats: %w", err)
+	}
+	out := &serverLog{log: log}
+	srv.SetLoggerV2(out, false, false, false)
+	srv.Start()
+	n := &natsd{server: srv, password: password, log: log}
+	if err := out.err(); err != nil {
+		n.stop()
+		return nil, fmt.Errorf("nats does not start with %s: %w", opts.StoreDir, err)
+	}
+	if !srv.ReadyForConnections(natsReadyWithin) {
+		n.stop()
+		return nil, fmt.Errorf("nats is not ready after %s: look at the log with --log-level debug", natsReadyWithin)
+	}
+	if err := n.writeAdmin(filepath.Join(data, adminFile)); err != nil {
+		n.stop()
+		return nil, err
+	}
+	return n, nil
+}
+
+func natsOptions(data string, at listen, password string) (*server.Options, error) {
+	// The password is 128 random bits, so the cheapest hash is as good as any.
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		return nil, fmt.Errorf("nats: the password in %s: %w", filepath.Join(data, adminFile), err)
+	}
+	opts := &server.Options{
+		ServerName: "hall",
+		Host:       at.host,
+		Port:       at.port,
+		MaxPayload: maxPayload,
+		JetStream:  true,
+		StoreDir:   data, // the server adds "jetstream"
+		SyncAlways: true, // an acknowledged line survives a power loss
+		NoSigs:     true, // Ctrl-C stops the parts first
+		Users:      []*server.User{{Username: adminUser, Password: string(hash), Permissions: adminMay()}},
+	}
+	if at.port == 0 {
+		opts.Port = server.RANDOM_PORT
+	}
+	if at.loopback() {
+		// Who gives no credentials becomes this user. It is a key, for the server compares
+		// such a user's password with itself, which a hashed one does not survive.
+		anyone, err := anyoneKey()
+		if err != nil {
+			return nil, fmt.Errorf("nats: %w", err)
+		}
+		opts.Nkeys = []*server.NkeyUser{{Nkey: anyone, Permissions: anyoneMay()}}
+		opts.NoAuthUser = anyone
+	}
+	return opts, nil
+}
+
+// adminMay is everything but telling the hall what was never stored: hall.live.> is the
+// stream's alone.
+func adminMay() *server.Permissions {
+	return &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"hall.live.>"}}}
+}
+
+// anyoneMay is what a person with the nats CLI needs to play and to look around.
+func anyoneMay() *server.Permissions {
+	call := []string{"$SRV.>"}
+	for _, s := range services {
+		call = append(call, "hall."+s+".>")
+	}
+	return &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: call},
+		Subscribe: &server.SubjectPermission{Allow: []string{"hall.live.>", "_INBOX.>"}},
+	}
+}
+
+// anyoneKey makes the public key of who connects without credentials; nobody needs the
+// private one.
+func anyoneKey() (string, error) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return "", err
+	}
+	defer pair.Wipe()
+	return pair.PublicKey()
+}
+
+// dialer connects parts as the administrator, without a socket.
+func (n *natsd) dialer(log *slog.Logger) bus.Dialer {
+	return bus.Dialer{InProcess: n.server, Options: []nats.Option{nats.UserInfo(adminUser, n.password)}, Log: log}
+}
+
+// url is where the server listens really, for people: without credentials.
+func (n *natsd) url() string { return "nats://" + n.server.Addr().String() }
+
+// stop ends the server once its files are closed.
+func (n *natsd) stop() {
+	n.server.Shutdown()
+	n.server.WaitForShutdown()
+}
+
+// writeAdmin tells the operator how to be the administrator.
+func (n *natsd) writeAdmin(path string) error {
+	full := url.URL{Scheme: "nats", User: url.UserPassword(adminUser, n.password), Host: n.server.Addr().String()}
+	text := fmt.Sprintf("user     %s\npassword %s\nurl      %s\nnats     nats -s %s stream ls\n", adminUser, n.password, &full, &full)
+	if err := replaceFile(path, []byte(text)); err != nil {
+		return fmt.Errorf("write the administrator's password: %w", err)
+	}
+	return nil
+}
+
+// adminPassword gives the password that stands in the file, so that whoever uses it may go
+// on after a restart, or a new one.
+func adminPassword(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newPassword(), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the administrator's password: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == "password" {
+			return f[1], nil
+		}
+	}
+	return "", fmt.Errorf("%s has no line \"password …\": write one, or delete the file and a new one is made", path)
+}
+
+func newPassword() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails since Go 1.24
+	return hex.EncodeToString(b[:])
+}
+
+// listen is an address to listen on.
+type listen struct {
+	host string
+	port int
+}
+
+// UnmarshalText reads host:port. An empty host is every address of the machine, port 0 one
+// that is free.
+func (l *listen) UnmarshalText(text []byte) error {
+	host, port, err := net.SplitHostPort(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not host:port, such as 127.0.0.1:7021", text)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return fmt.Errorf("%q has no port from 0 to 65535", text)
+	}
+	l.host, l.port = host, int(n)
+	return nil
+}
+
+func (l listen) String() string { return net.JoinHostPort(l.host, strconv.Itoa(l.port)) }
+
+// loopback tells whether only this machine can connect.
+func (l listen) loopback() bool { return loopbackHost(l.host) }
+
+// loopbackHost tells whether host is this machine for itself. Of names only localhost is:
+// what another one means may change.
+func loopbackHost(host string) bool {
+	ip := net.ParseIP(host)
+	return ip.IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+// free tells why nobody can listen there. The embedded server would only log that.
+func free(ctx context.Context, at listen) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at.String())
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gamehall/edge"
+	"gamehall/services/account"
+	"gamehall/services/auth"
+	"gamehall/services/chat"
+	"gamehall/services/game21"
+	"gamehall/services/room"
+	"gamehall/shared/bus"
+)
+
+// edgeName is the part that players connect to.
+const edgeName = "edge"
+
+// partNames are all parts in the order in which they start: the edge last, so that nobody
+// gets in before everything is there.
+var partNames = []string{"auth", "account", "chat", "room", "game21", edgeName}
+
+// stillWaiting is how often somebody who waits for NATS is told so.
+const stillWaiting = 5 * time.Second
+
+// parts makes parts of the flags.
+type parts struct {
+	flags      *partFlags
+	nats       func(*slog.Logger) bus.Dialer
+	bare       bool // a person with the nats CLI may play without a session's id
+	formerOver bool // what was signed in before this start is over
+	log        *slog.Logger
+}
+
+// serve starts the named parts, tells opened the edge's address, and stops all of them once
+// ctx ends. When one does not start, the others are stopped and its error is returned; a
+// start that ctx cut short is none.
+func (p parts) serve(ctx context.Context, names []string, opened func(tcp string)) error {
+	h := house{log: p.log}
+	tcp := ""
+	for _, name := range partNames {
+		if !slices.Contains(names, name) {
+			continue
+		}
+		err := h.start(ctx, p.part(name, &tcp))
+		if ctx.Err() != nil {
+			p.log.Info("stopping before the start was complete")
+			return h.stop()
+		}
+		if err != nil {
+			return errors.Join(err, h.stop())
+		}
+	}
+	opened(tcp)
+	<-ctx.Done()
+	p.log.Info("stopping")
+	return h.stop()
+}
+
+// waitForNATS returns once NATS and its JetStream answer, and tells while they do not. That
+// they are absent is no error, they may be starting too; that they refuse our credentials
+// is one.
+func (p parts) waitForNATS(ctx context.Context) error {
+	at := redacted(p.flags.NATS)
+	nc, err := p.nats(p.log).Connect("hall")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	for ctx.Err() == nil {
+		err := p.natsAnswers(ctx, nc)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(nc.LastError(), nats.ErrAuthorization), errors.Is(nc.LastError(), nats.ErrAuthExpired):
+			return fmt.Errorf("nats at %s refuses these credentials: put the right ones into --nats, as nats://user:password@host:4222", at)
+		case ctx.Err() == nil:
+			p.log.Warn("waiting for nats: is it running, with JetStream?", "nats", at, "error", err)
+		}
+	}
+	return nil
+}
+
+func (p parts) natsAnswers(ctx context.Context, nc *nats.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, stillWaiting)
+	defer cancel()
+	if err := bus.WaitConnected(ctx, nc); err != nil {
+		return err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	if _, err := js.AccountInfo(ctx); err != nil {
+		<-ctx.Done() // it answered at once, and will not answer otherwise at once
+		return err
+	}
+	return nil
+}
+
+// part makes the named part of the flags. The edge tells its address in tcp.
+func (p parts) part(name string, tcp *string) part {
+	f, dialer := p.flags, p.nats(p.log)
+	start := map[string]func(context.Context) (running, error){
+		"auth": func(ctx context.Context) (running, error) {
+			cfg := auth.Config{
+				NATS: dialer, Replicas: f.Replicas, Data: f.Data, Bare: p.bare, Log: p.log,
+				PasswordMin: f.passwordMin(), PasswordHash: f.PasswordHash.String(), EndFormer: p.formerOver,
+			}
+			if f.demo() {
+				cfg.DemoAccounts = auth.DemoAccounts()
+			}
+			return started(auth.Start(ctx, cfg))
+		},
+		"account": func(ctx context.Context) (running, error) {
+			return started(account.Start(ctx, account.Config{
+				NATS: dialer, Replicas: f.Replicas, Data: f.Data, Bare: p.bare, Log: p.log,
+			}))
+		},
+		"chat": func(ctx context.Context) (running, error) {
+			return started(chat.Start(ctx, chat.Config{
+				NATS: dialer, Replicas: f.Replicas, Bare: p.bare, Log: p.log,
+			}))
+		},
+		"room": func(ctx context.Context) (running, error) {
+			return started(room.Start(ctx, room.Config{
+				NATS: dialer, Replicas: f.Replicas, Bare: p.bare, Log: p.log,
+				EmptyAfter: f.RoomEmpty,
+			}))
+		},
+		"game21": func(ctx context.Context) (running, error) {
+			return started(game21.Start(ctx, game21.Config{
+				NATS: dialer, Replicas: f.Replicas, Data: f.Data, Bare: p.bare, Log: p.log,
+				Period: f.Game21Period, Duration: f.Game21Duration, First: f.Game21First, Solvable: f.Game21Solvable,
+				Zone: time.Local,
+			}))
+		},
+		edgeName: func(ctx context.Context) (running, error) {
+			e, err := edge.Start(ctx, edge.Config{
+				NATS: dialer, Replicas: f.Replicas, Log: p.log,
+				TCP: f.TCP.String(), HTTP: f.HTTP.String(),
+				TrustedNets: f.TrustedNet, ConnectionsPerIP: f.ConnectionsPerIP,
+				Rate: f.Rate, Burst: f.Burst, AwayAfter: f.AwayAfter, IdleAfter: f.IdleAfter,
+			})
+			if err != nil {
+				return nil, helpful(err)
+			}
+			*tcp = e.TCPAddr().String()
+			p.log.Info("open", "part", edgeName, "tcp", *tcp, "http", e.HTTPAddr().String())
+			return e, nil
+		},
+	}
+	return part{name: name, start: start[name]}
+}
+
+// started turns what a Start gave into a [running]: a nil pointer in one would not be nil.
+func started[S running](s S, err error) (running, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// helpful adds what to do to an error of the edge's start.
+func helpful(err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "listen" {
+		return fmt.Errorf("%w: stop what listens there, or choose another address with --tcp and --http", err)
+	}
+	return err
+}

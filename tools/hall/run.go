@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"gamehall/shared/bus"
+)
+
+// runCommand is hall run: some parts, against a NATS that is there.
+type runCommand struct {
+	Parts []string `arg:"" enum:"edge,auth,account,chat,room,game21" name:"part" help:"edge, auth, account, chat, room, game21: one or several."`
+	partFlags
+}
+
+// check refuses what does not go together; given are the flags on the command line. The
+// environment may be one for many processes, so what stands there for other parts is fine.
+func (c *runCommand) check(given []*kong.Flag) error {
+	if len(c.NATS) == 0 {
+		return wrongUse("run needs --nats, such as --nats nats://user:password@127.0.0.1:4222")
+	}
+	for _, f := range given {
+		whose := f.Tag.Get("part")
+		if whose == "" || slices.ContainsFunc(strings.Split(whose, ","), c.has) {
+			continue
+		}
+		return wrongUse("--%s is for %s, which this does not run", f.Name, strings.ReplaceAll(whose, ",", ", "))
+	}
+	here := loopbackURLs(c.NATS) && (!c.has(edgeName) || c.TCP.loopback() && c.HTTP.loopback())
+	return c.partFlags.check(here)
+}
+
+func (c *runCommand) has(part string) bool { return slices.Contains(c.Parts, part) }
+
+// run serves the parts until ctx ends. It waits for NATS as long as that takes, and says so.
+func (c *runCommand) run(ctx context.Context, _, logTo io.Writer) error {
+	log := c.logger(logTo)
+	p := parts{flags: &c.partFlags, log: log, nats: func(log *slog.Logger) bus.Dialer {
+		return bus.Dialer{URL: strings.Join(c.NATS, ","), Log: log}
+	}}
+	if err := p.waitForNATS(ctx); err != nil {
+		return err
+	}
+	return p.serve(ctx, c.Parts, func(string) { log.Info("all parts serve") })
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"gamehall/shared/natstest"
+)
+
+var waiting = regexp.MustCompile(`level=WARN msg="waiting for nats: is it running, with JetStream\?"`)
+
+// TestSessionParts: the same binary runs the parts in processes of their own, whichever
+// starts first, and a person cannot tell.
+func TestSessionParts(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	n := startTestNATS(t, data)
+	at := "--nats=" + adminURL(t, data)
+	edge := launch(t, "run", "edge", at, "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	edge.tcp = edge.await(edge.log, openLine)[1]
+	services := launch(t, "run", "auth", "account", "chat", "game21", at, "--data", data, "--demo-accounts")
+	room := launch(t, "run", "room", at)
+	for _, p := range []*process{services, room} {
+		p.await(p.log, regexp.MustCompile(`msg="all parts serve"`))
+	}
+	one, two := edge.signIn("netease1", "123"), edge.signIn("netease2", "123")
+	one.hears("system: netease2 joined the hall")
+	two.says("hi")
+	one.hears("netease2: hi")
+	two.says("/CREATEROOM den")
+	two.hears("system: you created and joined den")
+	// Without hall up nobody plays without a session's id.
+	nc := connectTo(t, n.url())
+	if code, _ := request(t, nc, "hall.chat.say", `{"text":"forged"}`, "netease1"); code != "not_signed_in" {
+		t.Errorf("say without a session's id: %q, want not_signed_in", code)
+	}
+	edge.stops(syscall.SIGTERM)
+	one.closed()
+	room.stops(os.Interrupt)
+	services.stops(syscall.SIGTERM)
+}
+
+// TestRunWaits: a part that starts before NATS waits, says so, and serves once NATS is there.
+func TestRunWaits(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	n := startTestNATS(t, data)
+	url := adminURL(t, data)
+	at, err := net.ResolveTCPAddr("tcp", n.server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.stop()
+	early := launch(t, "run", "chat", "--nats", url)
+	never := launch(t, "run", "room", "--nats", url)
+	early.await(early.log, waiting)
+	never.await(never.log, waiting)
+	if strings.Contains(early.log.String(), n.password) {
+		t.Errorf("the password is in the log:\n%s", early.log)
+	}
+	never.stops(os.Interrupt)
+	n, err = startNATS(t.Context(), data, listen{at.IP.String(), at.Port}, natstest.Quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.stop)
+	early.await(early.log, regexp.MustCompile(`msg="all parts serve"`))
+	early.stops(syscall.SIGTERM)
+}
+
+// TestRunRefused: wrong credentials are an error at once, and no password is told.
+func TestRunRefused(t *testing.T) {
+	t.Parallel()
+	n := startTestNATS(t, t.TempDir())
+	url := strings.Replace(n.url(), "://", "://admin:mistaken@", 1)
+	code, out := runHall(t, "run", "chat", "--nats", url)
+	if code != exitFailed || !strings.Contains(out, "refuses these credentials") || !strings.Contains(out, "--nats") {
+		t.Errorf("exit code %d with %q, want %d, and what to do", code, out, exitFailed)
+	}
+	if strings.Contains(out, "mistaken") {
+		t.Errorf("the password is told: %s", out)
+	}
+	if _, err := nats.Connect(url); err == nil {
+		t.Error("the credentials are right")
+	}
+}
