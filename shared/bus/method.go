@@ -113,6 +113,9 @@ func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*na
 		limit := o.attempt
 		if o.patience > 0 {
 			limit = min(limit, o.patience-time.Since(alive))
+			if !o.whole { // a sign of life is an answer to asking again, so ask in time
+				limit = min(limit, o.patience/3)
+			}
 		}
 		if ctx.Err() != nil || limit <= 0 {
 			return nil, silence(msg.Subject, nobody)

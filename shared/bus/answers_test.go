@@ -1,0 +1,117 @@
+package bus
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+func claimOf(id, session string) claim {
+	return claim{command{subject: "hall.test.echo", user: "ann", id: id}, session}
+}
+
+// carryOut takes, begins and ends a command.
+func carryOut(t *testing.T, a *answers, c claim, now time.Time, msg *nats.Msg) {
+	t.Helper()
+	if _, fresh := a.take(c, now); !fresh {
+		t.Fatalf("%v is not fresh", c)
+	}
+	_, mine := a.begin(c, now)
+	if mine == nil {
+		t.Fatalf("%v was begun before", c)
+	}
+	a.end(mine, msg)
+	a.leave(c)
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	first := &nats.Msg{Data: []byte("first")}
+
+	t.Run("the same session gets the answer at once", func(t *testing.T) {
+		t.Parallel()
+		var a answers
+		carryOut(t, &a, claimOf("1", "s"), now, first)
+		if msg, fresh := a.take(claimOf("1", "s"), now); fresh || msg != first {
+			t.Errorf("got %v, fresh %v", msg, fresh)
+		}
+	})
+	t.Run("another session of the user gets it once it is known", func(t *testing.T) {
+		t.Parallel()
+		var a answers
+		carryOut(t, &a, claimOf("1", "s"), now, first)
+		other := claimOf("1", "resumed")
+		if msg, fresh := a.take(other, now); !fresh {
+			t.Fatalf("got %v before anybody looked who it is", msg)
+		}
+		if msg, mine := a.begin(other, now); mine != nil || msg != first {
+			t.Errorf("got %v, want the first answer", msg)
+		}
+	})
+	t.Run("under way", func(t *testing.T) {
+		t.Parallel()
+		var a answers
+		c := claimOf("1", "s")
+		a.take(c, now)
+		if msg, fresh := a.take(c, now); fresh || msg != nil {
+			t.Errorf("queued: got %v, fresh %v", msg, fresh)
+		}
+		if _, fresh := a.take(claimOf("1", "forged"), now); !fresh {
+			t.Error("what another session sends keeps the user's own from being heard")
+		}
+		_, mine := a.begin(c, now)
+		if msg, fresh := a.take(c, now); fresh || msg != nil {
+			t.Errorf("begun: got %v, fresh %v", msg, fresh)
+		}
+		a.end(mine, first)
+		if msg, fresh := a.take(c, now); fresh || msg != first {
+			t.Errorf("ended and not left: got %v, fresh %v", msg, fresh)
+		}
+	})
+	t.Run("forgotten", func(t *testing.T) {
+		t.Parallel()
+		var a answers
+		carryOut(t, &a, claimOf("1", "s"), now, nil)
+		carryOut(t, &a, claimOf("1", "s"), now, first) // fresh again
+		if msg, _ := a.take(claimOf("1", "s"), now); msg != first {
+			t.Errorf("got %v", msg)
+		}
+	})
+	t.Run("too old", func(t *testing.T) {
+		t.Parallel()
+		var a answers
+		carryOut(t, &a, claimOf("1", "s"), now, first)
+		if _, fresh := a.take(claimOf("1", "s"), now.Add(AnswersKept)); fresh {
+			t.Error("forgotten at the last moment")
+		}
+		if _, fresh := a.take(claimOf("1", "s"), now.Add(AnswersKept+1)); !fresh {
+			t.Error("not forgotten")
+		}
+	})
+	t.Run("too many", func(t *testing.T) {
+		t.Parallel()
+		a := answers{most: 10}
+		slow := claimOf("slow", "s")
+		a.take(slow, now)
+		_, mine := a.begin(slow, now)
+		for i := range 1000 {
+			carryOut(t, &a, claimOf(fmt.Sprint(i), "s"), now, first)
+			if len(a.kept) > 12 || len(a.old) > 12 {
+				t.Fatalf("%d are kept, %d in order, want at most 12", len(a.kept), len(a.old))
+			}
+		}
+		if _, again := a.begin(slow, now); again != nil {
+			t.Error("one that is under way was forgotten")
+		}
+		a.end(mine, first)
+		if msg, _ := a.take(claimOf("999", "s"), now); msg != first {
+			t.Error("the newest one was forgotten")
+		}
+		if _, fresh := a.take(claimOf("5", "s"), now); !fresh {
+			t.Error("an old one was not forgotten")
+		}
+	})
+}
