@@ -232,6 +232,9 @@ func retry(ctx context.Context, do func(context.Context) error) error {
 // same id is just being stored (10158), or a batch was cut by an election (10176) or is one
 // too many at a time (10210).
 func Passing(err error) bool {
+	if errors.Is(err, errNotYet) { // may wrap what is final elsewhere
+		return true
+	}
 	if Taken(err) {
 		return false
 	}
@@ -245,7 +248,7 @@ func Passing(err error) bool {
 		// many at a time.
 		return api.Code == 503 || api.Code == 408 || api.Code == 429
 	}
-	return errors.Is(err, errNotYet) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected) ||
 		errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrStaleConnection) ||
