@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -23,6 +24,8 @@ type channel struct {
 
 	// The hub's own.
 	known   bool        // last is known
+	checked uint64      // everything up to here was looked for in the stream
+	room    string      // a room's name as its events show it
 	held    []*nats.Msg // live messages behind a hole, or from before last was known
 	filling bool
 
@@ -69,6 +72,7 @@ func (ch *channel) begin(seq uint64) {
 	ch.mu.Lock()
 	ch.last, ch.from = seq, seq
 	ch.mu.Unlock()
+	ch.checked = seq
 	ch.known = true
 }
 
@@ -211,13 +215,29 @@ func (ch *channel) wait(ctx context.Context, seq uint64) {
 	}
 }
 
-// note tells every session in the channel something that is no event of it.
-func (ch *channel) note(p wire.Private) {
+// lose moves past the events in (after, upTo], which nobody can have any more, and says so. A
+// session that joins before them has to look for itself.
+func (ch *channel) lose(after, upTo uint64) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
+	ch.admit(upTo)
+	p := wire.Private{Kind: wire.KindGap, Channel: ch.shown(), Missed: int(upTo - after)} //nolint:gosec // a number of events
 	for d := range ch.logs {
 		ch.logs[d].append(dialect(d).private(p))
 	}
+	ch.from = max(ch.from, upTo)
+	ch.reach(upTo)
+}
+
+// shown is what clients call the channel, as far as the hub knows it.
+func (ch *channel) shown() string {
+	switch {
+	case !strings.HasPrefix(ch.name, "room."):
+		return ch.name
+	case ch.room == "":
+		return ""
+	}
+	return "room:" + ch.room
 }
 
 // admit attaches the waiters whose join is before the event next, which is about to be

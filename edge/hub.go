@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -15,7 +17,6 @@ import (
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/streams"
-	"gamehall/shared/wire"
 )
 
 // hub hears the channels that sessions of this edge are in. Its goroutine owns what is in
@@ -28,14 +29,13 @@ type hub struct {
 
 	live   chan *nats.Msg
 	filled chan filled
-	tails  chan map[string]uint64
+	tails  chan []tail
 	asks   chan ask
 	ctx    context.Context
 	wg     sync.WaitGroup // readers of the stream
 
 	mu       sync.Mutex // guards the map, and each channel's refs and sub
 	channels map[string]*channel
-	checked  uint64 // the hub's own: everything up to here was looked for
 }
 
 // ask is a channel whose beginning has been found.
@@ -46,11 +46,19 @@ type ask struct {
 
 // filled is what was found of a hole.
 type filled struct {
-	ch   *channel
-	msgs []streams.Msg
-	upTo uint64 // the hole's end; reached when whole
-	gone bool   // what is missing up to upTo is no longer kept
-	err  error
+	ch    *channel
+	after uint64 // the hole's beginning, exclusive
+	upTo  uint64 // its end; reached when whole
+	msgs  []streams.Msg
+	cut   bool // what is missing before msgs may be no longer kept
+	gone  bool // what is missing behind msgs is no longer kept
+	err   error
+}
+
+// tail is what the stream said, at one moment, of the ends of some channels.
+type tail struct {
+	chs  []*channel
+	last map[string]uint64 // by subject; those that told nothing new are missing
 }
 
 func newHub(ctx context.Context, e *Edge, js jetstream.JetStream) *hub {
@@ -58,7 +66,7 @@ func newHub(ctx context.Context, e *Edge, js jetstream.JetStream) *hub {
 		edge: e, log: e.log, js: js, ctx: ctx,
 		live:     make(chan *nats.Msg, 1<<16),
 		filled:   make(chan filled, 16),
-		tails:    make(chan map[string]uint64, 1),
+		tails:    make(chan []tail, 1),
 		asks:     make(chan ask, 16),
 		channels: map[string]*channel{},
 	}
@@ -67,7 +75,31 @@ func newHub(ctx context.Context, e *Edge, js jetstream.JetStream) *hub {
 // open gives the channel, and hears it from now on: nothing that is stored after open
 // returned can be missed. Every open that succeeds is followed by a release.
 func (h *hub) open(ctx context.Context, name string) (*channel, error) {
+	for {
+		ch := h.need(name)
+		select {
+		case <-ch.ready:
+		case <-ctx.Done():
+		case <-h.ctx.Done():
+		}
+		err := error(fault.New(fault.Unavailable, "the hall does not answer, please try again"))
+		if ctx.Err() == nil && h.ctx.Err() == nil {
+			err = ch.err
+		}
+		if err == nil {
+			return ch, nil
+		}
+		h.release(ch)
+		if ctx.Err() != nil || h.ctx.Err() != nil || fault.CodeOf(err) != fault.Unavailable {
+			return nil, err
+		}
+	}
+}
+
+// need gives the channel, whose beginning may not be known yet, and counts who needs it.
+func (h *hub) need(name string) *channel {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	ch, ok := h.channels[name]
 	if !ok {
 		ch = newChannel(name, len(h.edge.writers))
@@ -79,22 +111,10 @@ func (h *hub) open(ctx context.Context, name string) (*channel, error) {
 		}()
 	}
 	ch.refs++
-	h.mu.Unlock()
-	select {
-	case <-ch.ready:
-	case <-ctx.Done():
-		h.release(ch)
-		return nil, fault.New(fault.Unavailable, "the hall does not answer, please try again")
-	}
-	if ch.err != nil {
-		h.release(ch)
-		return nil, ch.err
-	}
-	return ch, nil
+	return ch
 }
 
-// beginWithin bounds how long the beginning of a channel is looked for; then whoever needs
-// it next tries again.
+// beginWithin bounds how long the beginning of a channel is looked for at a time.
 const beginWithin = 5 * time.Second
 
 // begin subscribes and then finds where the channel stands: nobody is attached before its
@@ -181,23 +201,33 @@ func (h *hub) run() {
 		case <-h.ctx.Done():
 			return
 		case m := <-h.live:
-			if ch := h.find(streams.ChannelOf(m.Subject)); ch != nil {
-				h.take(ch, m)
-			}
+			h.hear(m)
 		case a := <-h.asks:
 			a.ch.begin(a.last)
 			close(a.ch.ready)
 			h.resume(a.ch)
 		case f := <-h.filled:
 			h.fill(f)
-		case last := <-h.tails:
+		case tails := <-h.tails:
 			checking = false
-			h.tail(last)
+			// What has come by now is no hole, although it was not taken yet.
+			for range len(h.live) {
+				h.hear(<-h.live)
+			}
+			for _, t := range tails {
+				h.compare(t)
+			}
 		case <-tick.C:
 			if !checking {
 				checking = h.check()
 			}
 		}
+	}
+}
+
+func (h *hub) hear(m *nats.Msg) {
+	if ch := h.find(streams.ChannelOf(m.Subject)); ch != nil {
+		h.take(ch, m)
 	}
 }
 
@@ -254,6 +284,9 @@ func (h *hub) deliver(ch *channel, m streams.Msg) {
 		ch.skip(m.Seq)
 		return
 	}
+	if e.Room != "" {
+		ch.room = e.Room
+	}
 	switch e.Kind {
 	case event.Left:
 		h.edge.left(ch, e)
@@ -279,6 +312,12 @@ func (h *hub) read(ch *channel, after, upTo uint64) {
 	go func() {
 		defer h.wg.Done()
 		f := h.hole(ch, after, upTo)
+		if f.err != nil { // not at full speed against what will not help at once
+			select {
+			case <-time.After(tailEvery):
+			case <-h.ctx.Done():
+			}
+		}
 		select {
 		case h.filled <- f:
 		case <-h.ctx.Done():
@@ -288,18 +327,32 @@ func (h *hub) read(ch *channel, after, upTo uint64) {
 
 // hole reads what is stored of a hole. A replica that is behind must not be taken for a
 // loss: only the leader says that a message was removed.
+//
+// The oldest of a channel are removed first, so nothing of a hole is gone while the message
+// before it is kept: that one is read, too.
 func (h *hub) hole(ch *channel, after, upTo uint64) filled {
-	f := filled{ch: ch, upTo: upTo}
+	f := filled{ch: ch, after: after, upTo: upTo}
 	f.err = streams.Retry(h.ctx, func(ctx context.Context) error {
-		f.msgs, f.gone = f.msgs[:0], false
-		err := streams.Range(ctx, h.js, streams.Subject(ch.name), after, upTo, func(m streams.Msg) bool {
+		f.msgs, f.gone, f.cut = f.msgs[:0], false, after > 0
+		err := streams.Range(ctx, h.js, streams.Subject(ch.name), max(after, 1)-1, upTo, func(m streams.Msg) bool {
+			if m.Seq == after {
+				f.cut = false
+				return true
+			}
 			f.msgs = append(f.msgs, m)
 			return len(f.msgs) < fillMost
 		})
-		if err != nil || len(f.msgs) == fillMost {
+		if err != nil {
 			return err
 		}
-		if n := len(f.msgs); n > 0 && f.msgs[n-1].Seq == upTo {
+		if f.cut && len(f.msgs) > 0 {
+			kept, err := streams.Kept(ctx, h.js, after)
+			if err != nil {
+				return err
+			}
+			f.cut = !kept
+		}
+		if n := len(f.msgs); n == fillMost || n > 0 && f.msgs[n-1].Seq == upTo {
 			return nil
 		}
 		kept, err := streams.Kept(ctx, h.js, upTo)
@@ -319,12 +372,18 @@ func (h *hub) hole(ch *channel, after, upTo uint64) filled {
 func (h *hub) fill(f filled) {
 	ch := f.ch
 	ch.filling = false
+	if h.find(ch.name) != ch {
+		return // nobody hears it any more
+	}
 	if f.err != nil {
 		h.log.Warn("a hole is not filled yet", "channel", ch.name, "error", f.err)
 		if h.ctx.Err() == nil {
 			h.read(ch, ch.reached(), f.upTo)
 		}
 		return
+	}
+	if f.cut && len(f.msgs) > 0 && f.msgs[0].Seq > f.after+1 {
+		h.gap(ch, f.after, f.msgs[0].Seq-1)
 	}
 	for _, m := range f.msgs {
 		if m.Seq > ch.reached() {
@@ -335,62 +394,94 @@ func (h *hub) fill(f filled) {
 	case last < f.upTo && !f.gone:
 		h.read(ch, last, f.upTo)
 		return
-	case f.gone:
-		h.edge.stats.gaps.Inc()
-		h.log.Warn("events are no longer kept", "channel", ch.name, "after", last, "to", f.upTo)
-		ch.skip(f.upTo)
-		ch.note(wire.Private{Kind: wire.KindGap, Missed: 1})
+	case last < f.upTo:
+		h.gap(ch, last, f.upTo)
 	}
 	h.resume(ch)
 }
 
+// gap tells the channel that events in (after, upTo] are no longer kept. How many those were
+// nobody knows any more: at most as many as there are sequences.
+func (h *hub) gap(ch *channel, after, upTo uint64) {
+	h.edge.stats.gaps.Inc()
+	h.log.Warn("events are no longer kept", "channel", ch.name, "after", after, "to", upTo)
+	ch.lose(after, upTo)
+	for _, w := range h.edge.writers {
+		w.tell(ch)
+	}
+}
+
+// tailsMost is how many channels are asked for at once: streams.LastSequences would ask for
+// more in several requests, which see the stream at different moments.
+const tailsMost = 1000
+
 // check asks for the last sequences of all channels, from the last checked one on, so that a
 // quiet hall costs nothing. It gives whether an answer will come.
 func (h *hub) check() bool {
+	var known []*channel
 	h.mu.Lock()
-	subjects := make([]string, 0, len(h.channels))
-	for name := range h.channels {
-		subjects = append(subjects, streams.Subject(name))
+	for _, ch := range h.channels {
+		if ch.known {
+			known = append(known, ch)
+		}
 	}
 	h.mu.Unlock()
-	if len(subjects) == 0 {
+	if len(known) == 0 {
 		return false
 	}
-	from := h.checked + 1
+	type request struct {
+		chs  []*channel
+		from uint64
+	}
+	var asked []request
+	for some := range slices.Chunk(known, tailsMost) {
+		from := uint64(math.MaxUint64)
+		for _, ch := range some {
+			from = min(from, ch.checked)
+		}
+		asked = append(asked, request{some, from + 1})
+	}
 	h.wg.Add(1)
 	go func() {
 		defer h.wg.Done()
 		ctx, cancel := context.WithTimeout(h.ctx, tailEvery)
 		defer cancel()
-		last, err := streams.LastSequences(ctx, h.js, subjects, from)
-		if err != nil {
-			h.log.Debug("the channels' ends cannot be read", "error", err)
-			last = nil
+		var tails []tail
+		for _, a := range asked {
+			subjects := make([]string, len(a.chs))
+			for i, ch := range a.chs {
+				subjects[i] = streams.Subject(ch.name)
+			}
+			last, err := streams.LastSequences(ctx, h.js, subjects, a.from)
+			if err != nil {
+				h.log.Debug("the channels' ends cannot be read", "error", err)
+				break
+			}
+			tails = append(tails, tail{a.chs, last})
 		}
 		select {
-		case h.tails <- last:
+		case h.tails <- tails:
 		case <-h.ctx.Done():
 		}
 	}()
 	return true
 }
 
-// tail compares the channels' ends with what was delivered. From the last sequence of them
-// on it looks the next time; while a hole is being filled, from the same place again.
-func (h *hub) tail(last map[string]uint64) {
-	checked := h.checked
-	for subject, seq := range last {
-		ch := h.find(streams.ChannelOf(subject))
-		if ch == nil {
-			continue
-		}
-		if !ch.known || ch.filling {
-			return
-		}
-		checked = max(checked, seq)
-		if reached := ch.reached(); seq > reached {
-			h.read(ch, reached, seq)
-		}
+// compare compares the channels' ends with what was delivered. Everything up to the last of
+// them was looked for then, in these channels; those that were opened meanwhile have a
+// beginning of their own.
+func (h *hub) compare(t tail) {
+	newest := uint64(0)
+	for _, seq := range t.last {
+		newest = max(newest, seq)
 	}
-	h.checked = checked
+	for _, ch := range t.chs {
+		if ch.filling {
+			continue // the next time
+		}
+		if last, reached := t.last[streams.Subject(ch.name)], ch.reached(); last > reached {
+			h.read(ch, reached, last)
+		}
+		ch.checked = max(ch.checked, newest)
+	}
 }

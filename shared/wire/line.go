@@ -229,7 +229,7 @@ func AppendPrivate(dst []byte, p Private, now time.Time) []byte {
 	case KindNotice:
 		l.system("%s", p.Text)
 	case KindGap:
-		l.system("%d lines before this are no longer kept", p.Missed)
+		l.system("up to %d lines before this are no longer kept", p.Missed)
 	case KindClosing:
 		if text, told := closing[p.Reason]; told {
 			l.system("%s", text)

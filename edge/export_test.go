@@ -1,0 +1,67 @@
+package edge
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"gamehall/shared/streams"
+)
+
+// What the tests of the package edge_test do behind an edge's back.
+
+// Deafen ends the subscription of a channel that is open: what is told live is lost. The
+// function it gives lets the edge hear again.
+func (e *Edge) Deafen(t *testing.T, channel string) (hear func()) {
+	t.Helper()
+	ch := e.hub.find(channel)
+	if ch == nil {
+		t.Fatalf("nobody hears %s", channel)
+	}
+	swap := func(next *nats.Subscription) {
+		e.hub.mu.Lock()
+		old := ch.sub
+		ch.sub = next
+		e.hub.mu.Unlock()
+		if old != nil {
+			_ = old.Unsubscribe() // it is the test's to end
+		}
+		if err := e.nc.Flush(); err != nil {
+			t.Errorf("flush: %v", err)
+		}
+	}
+	swap(nil)
+	return func() {
+		t.Helper()
+		sub, err := e.nc.ChanSubscribe(streams.Live(channel), e.hub.live)
+		if err != nil {
+			t.Fatalf("hear %s: %v", channel, err)
+		}
+		swap(sub)
+	}
+}
+
+// Hears tells whether a channel is open.
+func (e *Edge) Hears(channel string) bool { return e.hub.find(channel) != nil }
+
+// Sweep looks at every connection as if it were now.
+func (e *Edge) Sweep(now time.Time) { e.sweep(now) }
+
+// AgeLease makes the last renewal of the lease d older.
+func (e *Edge) AgeLease(d time.Duration) {
+	t := e.tenure.Load()
+	older := t.renewed.Load().Add(-d)
+	t.renewed.Store(&older)
+}
+
+// Hold keeps the hub from looking at anything while do is done.
+func (e *Edge) Hold(t *testing.T, do func()) {
+	t.Helper()
+	// The hub closes ready of who asks: it waits for the channel's mutex as long as it is held.
+	ch := newChannel("held", len(e.writers))
+	ch.mu.Lock()
+	e.hub.asks <- ask{ch: ch}
+	defer ch.mu.Unlock()
+	do()
+}
