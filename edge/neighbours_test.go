@@ -34,7 +34,7 @@ type neighbours struct {
 	svc  *bus.Service
 	js   jetstream.JetStream
 	kv   jetstream.KeyValue
-	ends chan string // who signed out, in order
+	ends chan string // who signed out, in order; "bob detached" may be resumed
 	away chan string // "ann away", "ann alive"
 
 	mu    sync.Mutex
@@ -64,6 +64,10 @@ func (n *neighbours) start(t *testing.T, ns *natstest.Server) {
 		bus.Handle(n.svc, authapi.SignUp, n.signUp, bus.Anyone()),
 		bus.Handle(n.svc, authapi.SignIn, n.signIn, bus.Anyone()),
 		bus.Handle(n.svc, authapi.SignOut, n.signOut),
+		bus.Handle(n.svc, authapi.Detach, func(ctx context.Context, _ authapi.DetachRequest) (authapi.DetachResponse, error) {
+			n.ends <- bus.Caller(ctx).User + " detached"
+			return authapi.DetachResponse{}, nil
+		}),
 		bus.Handle(n.svc, authapi.Presence, n.presence),
 		bus.Handle(n.svc, chatapi.Say, n.say),
 		bus.Handle(n.svc, roomapi.Create, func(ctx context.Context, r roomapi.CreateRequest) (roomapi.JoinResponse, error) {
