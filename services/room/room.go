@@ -92,11 +92,9 @@ func (m Membership) Did(command string) (Done, bool) {
 
 // did remembers a command. It forgets those that nobody retries any more.
 func (m *Membership) did(d Done) {
-	old := slices.DeleteFunc(slices.Clone(m.Done), func(o Done) bool { return d.At.Sub(o.At) > doneFor })
-	if len(old) >= doneMost {
-		old = old[len(old)-doneMost+1:]
-	}
-	m.Done = append(old, d)
+	m.Done = slices.DeleteFunc(slices.Clone(m.Done), func(o Done) bool { return d.At.Sub(o.At) > doneFor })
+	m.Done = append(m.Done, d)
+	m.Done = m.Done[max(0, len(m.Done)-doneMost):]
 }
 
 // Change is what a rule decides: both records as they are afterwards, and the event that tells

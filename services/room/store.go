@@ -275,31 +275,31 @@ func (s *store) said(ctx context.Context, m Membership, msgID string) (seq uint6
 
 // readRoom reads a room's record from the leader; the zero Room and 0 when there is none.
 func (s *store) readRoom(ctx context.Context, id string) (r Room, seq uint64, err error) {
-	seq, _, err = s.read(ctx, roomSubject.Of(id), &r)
+	seq, err = s.read(ctx, roomSubject.Of(id), &r)
 	return r, seq, err
 }
 
 // readMember reads a user's record from the leader; the zero Membership and 0 when there is
 // none.
 func (s *store) readMember(ctx context.Context, userID string) (m Membership, seq uint64, err error) {
-	seq, _, err = s.read(ctx, roomapi.MemberSubject.Of(userID), &m)
+	seq, err = s.read(ctx, roomapi.MemberSubject.Of(userID), &m)
 	m.At(seq)
 	return m, seq, err
 }
 
-func (s *store) read(ctx context.Context, subject string, v any) (seq uint64, at time.Time, err error) {
+func (s *store) read(ctx context.Context, subject string, v any) (seq uint64, err error) {
 	err = streams.Retry(ctx, func(ctx context.Context) error {
 		m, found, err := streams.Last(ctx, s.js, streams.Events, subject)
 		if err != nil || !found {
 			return err
 		}
-		seq, at = m.Seq, m.At
+		seq = m.Seq
 		return bus.Decode(m.Data, v)
 	})
 	if err != nil {
-		return 0, time.Time{}, fmt.Errorf("read %s: %w", subject, err)
+		return 0, fmt.Errorf("read %s: %w", subject, err)
 	}
-	return seq, at, nil
+	return seq, nil
 }
 
 // owned gives those of ids that are rooms of the user that exist.
@@ -335,7 +335,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return outOfTime()
-	case <-time.After(d/2 + rand.N(d/2+1)):
+	case <-time.After(d/2 + rand.N(d/2+1)): //nolint:gosec // only spreads who tries again
 		return nil
 	}
 }
