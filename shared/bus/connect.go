@@ -2,9 +2,11 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"strings"
 	"time"
 
@@ -43,7 +45,7 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 	}
 	log = log.With("connection", name)
 	class, _, _ := strings.Cut(name, " ")
-	failed := "" // the last failure told; the connection's callbacks run one after the other
+	failed := "" // the last failure logged; the connection's callbacks run one after the other
 	opts := []nats.Option{
 		nats.Name(name),
 		nats.CustomInboxPrefix("_INBOX_" + class),
@@ -73,23 +75,29 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 			log.Info("nats connection is back", "server", nc.ConnectedUrlRedacted())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			subject := ""
-			if sub != nil {
-				subject = sub.Subject
+			switch {
+			case sub != nil:
+				log.Error("nats", "error", err, "subject", sub.Subject)
+			case err.Error() != failed: // told for each attempt that the server refuses
+				failed = err.Error()
+				log.Error("nats", "error", err)
 			}
-			log.Error("nats", "error", err, "subject", subject)
 		}),
 	}
 	if d.InProcess != nil {
 		opts = append(opts, nats.InProcessServer(d.InProcess))
 	}
-	url := d.URL
-	if url == "" {
-		url = nats.DefaultURL
+	where := d.URL
+	if where == "" {
+		where = nats.DefaultURL
 	}
-	nc, err := nats.Connect(url, append(opts, d.Options...)...)
+	nc, err := nats.Connect(where, append(opts, d.Options...)...)
 	if err != nil {
-		return nil, fmt.Errorf("connect %s to nats at %s: %w", name, url, err)
+		var bad *url.Error
+		if errors.As(err, &bad) {
+			err = bad.Err // without the URL, which may hold a password
+		}
+		return nil, fmt.Errorf("connect %s to nats: %w", name, err)
 	}
 	return nc, nil
 }
@@ -110,11 +118,11 @@ func WaitConnected(ctx context.Context, nc *nats.Conn) error {
 	status := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	defer nc.RemoveStatusListener(status)
 	for !nc.IsConnected() {
+		if nc.IsClosed() {
+			return fault.New(fault.Unavailable, "the nats connection is closed")
+		}
 		select {
-		case s := <-status:
-			if s == nats.CLOSED {
-				return fault.New(fault.Unavailable, "the nats connection is closed")
-			}
+		case <-status:
 		case <-ctx.Done():
 			return fault.New(fault.Unavailable, "nats does not answer (%v)", nc.LastError())
 		}
