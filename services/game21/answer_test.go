@@ -2,6 +2,7 @@ package game21
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -13,15 +14,15 @@ import (
 )
 
 // onReplicas runs a test on one replica and on three.
-func onReplicas(t *testing.T, body func(t *testing.T, h *hall)) {
+func onReplicas(t *testing.T, body func(h *hall)) {
 	t.Helper()
 	t.Run("one replica", func(t *testing.T) {
 		t.Parallel()
-		body(t, newHall(t))
+		body(newHall(t))
 	})
 	t.Run("three replicas", func(t *testing.T) {
 		t.Parallel()
-		body(t, newHallOn(t, cluster{natstest.RunCluster(t, 3)}))
+		body(newHallOn(t, cluster{natstest.RunCluster(t, 3)}))
 	})
 }
 
@@ -30,7 +31,8 @@ func onReplicas(t *testing.T, body func(t *testing.T, h *hall)) {
 // could say so.
 func TestSameCommandAgain(t *testing.T) {
 	t.Parallel()
-	onReplicas(t, func(t *testing.T, h *hall) {
+	onReplicas(t, func(h *hall) {
+		t := h.t
 		h.copy()
 		h.open()
 		ann := command(h.as("ann"), "c1")
@@ -80,7 +82,8 @@ func TestSameCommandAgain(t *testing.T) {
 // Of a user's racing answers one is stored, whichever copies get them.
 func TestRacingAnswersOfOneUser(t *testing.T) {
 	t.Parallel()
-	onReplicas(t, func(t *testing.T, h *hall) {
+	onReplicas(t, func(h *hall) {
+		t := h.t
 		services := []*Service{h.copy(), h.copy()}
 		h.open()
 		h.as("ann")
@@ -114,7 +117,8 @@ func TestRacingAnswersOfOneUser(t *testing.T) {
 // Two make 21 at once: the one that is stored first wins, and all who come later are late.
 func TestRacing21s(t *testing.T) {
 	t.Parallel()
-	onReplicas(t, func(t *testing.T, h *hall) {
+	onReplicas(t, func(h *hall) {
+		t := h.t
 		services := []*Service{h.copy(), h.copy()}
 		names := []string{"ann", "bob", "cid", "dee"}
 		for _, n := range names {
@@ -138,7 +142,7 @@ func TestRacing21s(t *testing.T) {
 					if err == nil {
 						err = services[i%2].store.WriteClose(natstest.Context(t), Close{Round: mine.Round, Reason: Made21})
 					}
-					if err == nil || err == errTaken {
+					if err == nil || errors.Is(err, errTaken) {
 						services[i%2].runner.poke()
 						return
 					}

@@ -20,8 +20,11 @@ type machine struct{ since time.Time }
 
 func newMachine() machine { return machine{since: time.Now()} }
 
+// Now implements Clock.
 func (machine) Now() time.Time { return time.Now() }
 
+// Elapsed implements Clock.
 func (m machine) Elapsed() time.Duration { return time.Since(m.since) }
 
+// At implements Clock.
 func (m machine) At(e time.Duration) <-chan time.Time { return time.After(e - m.Elapsed()) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gamehall/shared/bus"
+	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/game21api"
 	"gamehall/shared/natstest"
@@ -17,6 +18,14 @@ import (
 
 // guess is a user's answer.
 type guess struct{ user, expression string }
+
+// oblivious is a store whose server has forgotten the ids of what the channel was told, as
+// it does after two minutes.
+type oblivious struct{ store }
+
+func (o oblivious) Tell(ctx context.Context, id string, e event.Event, after uint64) (uint64, error) {
+	return o.store.Tell(ctx, id+".later", e, after)
+}
 
 // crashGame is a round that is played while its copy dies.
 type crashGame struct {
@@ -30,7 +39,10 @@ func (g *crashGame) revive() {
 	g.t.Helper()
 	if g.heir == nil && g.mortal.isDead() {
 		g.end(g.last)
-		g.heir = g.copy()
+		g.heir = g.copy(func(c *Config) {
+			inner := c.wrap
+			c.wrap = func(s store) store { return oblivious{inner(s)} }
+		})
 	}
 }
 

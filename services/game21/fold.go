@@ -45,6 +45,7 @@ type Close struct {
 // Reason is why a round was closed.
 type Reason string
 
+// The reasons.
 const (
 	Deadline Reason = "deadline" // its time was over
 	Made21   Reason = "made21"   // somebody made exactly 21
@@ -57,6 +58,7 @@ func (c Close) sequence() uint64  { return c.Seq }
 // Outcome is how far a round has come, and how it ended.
 type Outcome string
 
+// The outcomes.
 const (
 	NotOpened      Outcome = "not_opened"      // the log has no open
 	Running        Outcome = "running"         // answers are taken

@@ -188,16 +188,15 @@ func checkGrammar(tokens []token) error {
 		}
 		prev = t
 	}
-	switch {
-	case prev.kind == 'n' || prev.kind == ')':
-		if depth == 0 {
-			return nil
-		}
-		return fault.New(fault.BadExpression, "a ( is not closed")
-	case prev.kind == '(':
+	switch prev.kind {
+	case 'n', '(', ')':
+	default:
+		return fault.New(fault.BadExpression, "%s has nothing on its right", prev.text)
+	}
+	if depth > 0 {
 		return fault.New(fault.BadExpression, "a ( is not closed")
 	}
-	return fault.New(fault.BadExpression, "%s has nothing on its right", prev.text)
+	return nil
 }
 
 // checkNumbers refuses tokens that do not use each number of n once. It compares

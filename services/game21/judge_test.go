@@ -56,8 +56,11 @@ func TestJudge(t *testing.T) {
 		{"7/(1/3)*1", Numbers{1, 1, 3, 7}, "7/(1/3)*1", "21", false},
 		{"((2))*(3)+((5)+10)", Numbers{2, 3, 5, 10}, "((2))*(3)+((5)+10)", "21", false},
 		{"(2-2)/5+3", Numbers{2, 2, 3, 5}, "(2-2)/5+3", "3", false},
-		{strings.Repeat("(", 16) + "2" + strings.Repeat(")", 16) + "+3+5+10", Numbers{2, 3, 5, 10},
-			strings.Repeat("(", 16) + "2" + strings.Repeat(")", 16) + "+3+5+10", "20", false},
+		{
+			strings.Repeat("(", 16) + "2" + strings.Repeat(")", 16) + "+3+5+10",
+			Numbers{2, 3, 5, 10},
+			strings.Repeat("(", 16) + "2" + strings.Repeat(")", 16) + "+3+5+10", "20", false,
+		},
 		{"2+3+5+10" + strings.Repeat(" ", 120), Numbers{2, 3, 5, 10}, "2+3+5+10", "20", false},
 	}
 	for _, tt := range tests {
@@ -386,9 +389,10 @@ func FuzzJudge(f *testing.F) {
 			if !strings.ContainsRune("0123456789+-*/() ", r) {
 				t.Fatalf("accepted %q in %q", r, expr)
 			}
-			if r == '(' {
+			switch r {
+			case '(':
 				depth++
-			} else if r == ')' {
+			case ')':
 				depth--
 			}
 			if depth > 16 {

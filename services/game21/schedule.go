@@ -53,8 +53,8 @@ func (p pace) following(planned time.Time, o Open) time.Time {
 	if planned.After(o.OpenedAt) {
 		planned = o.OpenedAt
 	}
-	periods := after.Sub(planned)/p.period + 1
-	return planned.Add(periods * p.period).UTC()
+	periods := int64(after.Sub(planned)/p.period) + 1
+	return planned.Add(time.Duration(periods) * p.period).UTC()
 }
 
 // timing is what to do about a round that is planned.
@@ -118,12 +118,9 @@ func fullPeriod(t time.Time, period time.Duration, zone *time.Location) time.Tim
 func multiple(shown time.Time, period time.Duration, after bool) time.Time {
 	const day = 24 * time.Hour
 	midnight := shown.Truncate(day)
-	n := shown.Sub(midnight) / period
-	if after || midnight.Add(n*period).Before(shown) {
+	n := int64(shown.Sub(midnight) / period)
+	if after || midnight.Add(time.Duration(n)*period).Before(shown) {
 		n++
 	}
-	if n*period >= day {
-		return midnight.Add(day)
-	}
-	return midnight.Add(n * period)
+	return midnight.Add(min(time.Duration(n)*period, day))
 }

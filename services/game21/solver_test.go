@@ -67,7 +67,11 @@ func TestBestIsShort(t *testing.T) {
 		text  string // abcd are the numbers, xyz the operators
 	}{
 		{0, "axbyczd"},
-		{1, "(axb)yczd"}, {1, "ax(byc)zd"}, {1, "axby(czd)"}, {1, "(axbyc)zd"}, {1, "ax(byczd)"},
+		{1, "(axb)yczd"},
+		{1, "ax(byc)zd"},
+		{1, "axby(czd)"},
+		{1, "(axbyc)zd"},
+		{1, "ax(byczd)"},
 	}
 	const ops = "+-*/"
 	shown := map[int]int{}
