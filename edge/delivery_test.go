@@ -1,11 +1,7 @@
 package edge_test
 
 import (
-	"bufio"
 	"fmt"
-	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,32 +12,6 @@ import (
 	"gamehall/shared/natstest"
 	"gamehall/shared/streams"
 )
-
-// metric reads a figure of the edge, as an operator does.
-func (h *hall) metric(t *testing.T, name string) int {
-	t.Helper()
-	req, err := http.NewRequestWithContext(natstest.Context(t), http.MethodGet, "http://"+h.edge.HTTPAddr().String()+"/metrics", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	in := bufio.NewScanner(resp.Body)
-	for in.Scan() {
-		if value, ok := strings.CutPrefix(in.Text(), name+" "); ok {
-			n, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			return int(n)
-		}
-	}
-	t.Fatalf("there is no metric %s", name)
-	return 0
-}
 
 // A line whose telling was lost is read from the stream before the next one is shown.
 func TestLostLineInTheMiddle(t *testing.T) {

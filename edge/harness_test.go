@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +105,48 @@ func (h *hall) ended(t *testing.T, user string) {
 	case <-natstest.Context(t).Done():
 		t.Fatalf("the session of %s was not ended", user)
 	}
+}
+
+// get asks the HTTP port as an operator does, and gives the status.
+func (h *hall) get(t *testing.T, path string) int {
+	t.Helper()
+	status, _ := h.fetch(t, path)
+	return status
+}
+
+func (h *hall) fetch(t *testing.T, path string) (status int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(natstest.Context(t), http.MethodGet, "http://"+h.edge.HTTPAddr().String()+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(data)
+}
+
+// metric gives a figure of the edge.
+func (h *hall) metric(t *testing.T, name string) int {
+	t.Helper()
+	_, body := h.fetch(t, "/metrics")
+	for line := range strings.Lines(body) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return int(n)
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }
 
 // client is a player's terminal.

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,10 +26,17 @@ type tenure struct {
 	id       string
 	kv       jetstream.KeyValue
 	revision uint64
+	tried    []renewal                 // sent since the last one that was confirmed
 	renewed  atomic.Pointer[time.Time] // when the last confirmed renewal was sent
 	over     atomic.Bool
 	lost     chan struct{} // closed when over
 	svc      *bus.Service
+}
+
+// renewal is one attempt to store the lease.
+type renewal struct {
+	data []byte
+	sent time.Time
 }
 
 // check says whether the tenure's sessions may be served: its lease was renewed within
@@ -77,7 +85,13 @@ func (e *Edge) begin(ctx context.Context) (*tenure, error) {
 	if err != nil {
 		return nil, errors.Join(err, e.stopService(t))
 	}
-	err = streams.Retry(ctx, func(ctx context.Context) error { return t.renew(ctx) })
+	err = streams.Retry(ctx, func(ctx context.Context) error {
+		err := t.renew(ctx)
+		if streams.Conflict(err) && t.ours(ctx) { // stored, and the answer was lost
+			return nil
+		}
+		return err
+	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lease: %w", err), e.stopService(t))
 	}
@@ -92,6 +106,7 @@ func (t *tenure) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.tried = append(t.tried, renewal{data, sent})
 	var revision uint64
 	if t.revision == 0 {
 		revision, err = t.kv.Create(ctx, t.id, data)
@@ -101,9 +116,14 @@ func (t *tenure) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.revision = revision
-	t.renewed.Store(&sent)
+	t.confirmed(revision, sent)
 	return nil
+}
+
+// confirmed notes the renewal that was sent then.
+func (t *tenure) confirmed(revision uint64, sent time.Time) {
+	t.revision, t.tried = revision, nil
+	t.renewed.Store(&sent)
 }
 
 // hold renews the lease until ctx ends or the lease is lost; then it fences.
@@ -141,7 +161,7 @@ func (e *Edge) hold(ctx context.Context, t *tenure) {
 			case err == nil:
 			case streams.Conflict(err):
 				// A renewal whose answer was lost looks like a conflict too: the leader knows.
-				if !e.ours(ctx, t) {
+				if !t.ours(ctx) {
 					e.fence(t, "the lease was lost")
 					return
 				}
@@ -152,21 +172,21 @@ func (e *Edge) hold(ctx context.Context, t *tenure) {
 	}
 }
 
-// ours tells whether the stored lease is still this tenure's, and takes its revision.
-func (e *Edge) ours(ctx context.Context, t *tenure) bool {
+// ours tells whether the stored lease is one that this tenure sent, and notes that as
+// confirmed. Whatever else stands there is somebody's who took the lease for lost.
+func (t *tenure) ours(ctx context.Context) bool {
 	entry, err := t.kv.Get(ctx, t.id)
 	if err != nil {
 		// Not known: fenceAfter decides.
 		return !errors.Is(err, jetstream.ErrKeyNotFound)
 	}
-	t.revision = entry.Revision()
-	at := entry.Created()
-	if last := *t.renewed.Load(); at.After(last) {
-		now := time.Now()
-		confirmed := now.Add(-max(0, now.Sub(at)))
-		t.renewed.Store(&confirmed)
+	for _, r := range t.tried {
+		if bytes.Equal(r.data, entry.Value()) {
+			t.confirmed(entry.Revision(), r.sent)
+			return true
+		}
 	}
-	return true
+	return false
 }
 
 // fence lets go of everything of a tenure: its connections are closed, and nothing of them
