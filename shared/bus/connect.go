@@ -106,7 +106,7 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 // all who lost a server should come at once.
 func reconnectDelay(attempts int) time.Duration {
 	d := min(reconnectWait<<min(attempts, 10), reconnectMost)
-	return d/2 + rand.N(d/2)
+	return d/2 + rand.N(d/2) //nolint:gosec // jitter is no secret
 }
 
 // WaitConnected returns once the server has answered nc, or fault.Unavailable when ctx ends

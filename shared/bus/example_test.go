@@ -33,6 +33,7 @@ type CheerResponse struct {
 
 func Example() {
 	natstest.Example(func(t testing.TB) {
+		t.Helper()
 		ns, ctx := natstest.RunBare(t), natstest.Context(t)
 		svc, err := bus.NewService(ctx, bus.Config{Name: "example", Dialer: ns.Dialer()})
 		if err != nil {

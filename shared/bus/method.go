@@ -103,7 +103,8 @@ func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opt
 	if err := faultOf(answer); err != nil {
 		return resp, err
 	}
-	return resp, Decode(answer.Data, &resp)
+	err = Decode(answer.Data, &resp)
+	return resp, err
 }
 
 // send repeats msg until somebody answers it for good.
@@ -135,7 +136,7 @@ func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*na
 		case errors.Is(ctx.Err(), context.Canceled):
 			return nil, fmt.Errorf("call %s: %w", msg.Subject, ctx.Err())
 		}
-		pause := wait/2 + rand.N(wait/2+1)
+		pause := wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is no secret
 		if o.patience > 0 {
 			pause = min(pause, o.patience-time.Since(alive))
 		}

@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -172,7 +173,7 @@ func TestCallAsksAgain(t *testing.T) {
 	}
 	first, second, third := <-heard, <-heard, <-heard
 	for _, m := range []*nats.Msg{second, third} {
-		if m.Header.Get(bus.HeaderCommandID) != first.Header.Get(bus.HeaderCommandID) || string(m.Data) != string(first.Data) {
+		if m.Header.Get(bus.HeaderCommandID) != first.Header.Get(bus.HeaderCommandID) || !bytes.Equal(m.Data, first.Data) {
 			t.Errorf("asked %v, then %v", first.Header, m.Header)
 		}
 	}

@@ -190,11 +190,11 @@ func (s *Service) close() {
 
 // stats is an endpoint's own figures.
 func (s *Service) stats(endpoint string) map[string]uint64 {
-	v, ok := s.counts.Load(endpoint)
+	v, _ := s.counts.Load(endpoint)
+	c, ok := v.(*count)
 	if !ok {
 		return nil
 	}
-	c := v.(*count)
 	done := c.done.Load()
 	return map[string]uint64{
 		"answered": done, "faults": c.faults.Load(), "internal": c.internal.Load(), "busy": c.busy.Load(),
@@ -293,7 +293,7 @@ func (e *endpoint) take(msg *nats.Msg) {
 	if in.caller.command == "" {
 		in.caller.command = NewID()
 	} else if !goodCommandID(in.caller.command) {
-		e.reply(msg, nil, fault.New(fault.BadRequest, "%s must be 1 to 64 letters, digits, '-', '_' or '.'", HeaderCommandID))
+		e.refuse(msg, fault.New(fault.BadRequest, "%s must be 1 to 64 letters, digits, '-', '_' or '.'", HeaderCommandID))
 		return
 	}
 	key := ""
@@ -313,7 +313,7 @@ func (e *endpoint) take(msg *nats.Msg) {
 	if !e.s.pool.submit(key, func() { e.serve(in) }) {
 		e.leave(in)
 		e.count.busy.Add(1)
-		e.reply(msg, nil, fault.New(fault.Unavailable, "the hall is busy, please try again"))
+		e.refuse(msg, fault.New(fault.Unavailable, "the hall is busy, please try again"))
 	}
 }
 
@@ -340,7 +340,7 @@ func (e *endpoint) serve(in *incoming) {
 	begun := time.Now()
 	if begun.After(in.until) { // nobody waits any more, and nothing has been done
 		e.count.busy.Add(1)
-		e.reply(in.msg, nil, fault.New(fault.Unavailable, "the hall is busy, please try again"))
+		e.refuse(in.msg, fault.New(fault.Unavailable, "the hall is busy, please try again"))
 		return
 	}
 	ctx, cancel := context.WithDeadline(e.s.ctx, in.until)
@@ -353,7 +353,7 @@ func (e *endpoint) serve(in *incoming) {
 			return err
 		})
 		if err != nil {
-			e.reply(in.msg, nil, e.forPeople(ctx, err, c.command))
+			e.refuse(in.msg, e.forPeople(ctx, err, c.command))
 			return
 		}
 		c.user, c.session = c.identity.User, c.identity.Session
@@ -378,7 +378,7 @@ func (e *endpoint) serve(in *incoming) {
 	})
 	f := e.forPeople(ctx, err, c.command)
 	e.count.done.Add(1)
-	e.count.nanos.Add(uint64(time.Since(begun))) //nolint:gosec // a duration since a past moment is positive
+	e.count.nanos.Add(uint64(time.Since(begun)))
 	answer := e.answer(data, f)
 	if mine != nil {
 		e.s.memory.end(mine, e.worthKeeping(answer, f))
@@ -436,8 +436,8 @@ func (e *endpoint) answer(data []byte, err error) *nats.Msg {
 	return &nats.Msg{Header: nats.Header{micro.ErrorCodeHeader: {string(f.Code)}, micro.ErrorHeader: {f.Message}}}
 }
 
-// reply sends an outcome that is not kept.
-func (e *endpoint) reply(msg *nats.Msg, data []byte, err error) { e.send(msg, e.answer(data, err)) }
+// refuse sends a fault that is not kept.
+func (e *endpoint) refuse(msg *nats.Msg, err error) { e.send(msg, e.answer(nil, err)) }
 
 // repeat answers a command that was had before: with its answer, or that it is under way.
 func (e *endpoint) repeat(msg, kept *nats.Msg) {

@@ -697,7 +697,7 @@ func TestDeadlineOfTheHandler(t *testing.T) {
 		if tt.ctx > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, tt.ctx)
-			defer cancel()
+			t.Cleanup(cancel)
 		}
 		if _, err := echo.Call(ctx, nc, echoRequest{Text: "hi"}, tt.opts...); err != nil {
 			t.Fatalf("%s: %v", tt.name, err)
@@ -794,7 +794,7 @@ func TestStopCutsOff(t *testing.T) {
 		}
 		within(t, "it begins", begun)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
+		t.Cleanup(cancel)
 		if err := p.Stop(ctx); err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: stop says %v, want %q", tt.name, err, tt.says)
 		}

@@ -17,9 +17,13 @@ var traceContext = propagation.TraceContext{}
 // Traceparent is another header than traceparent.
 type headerCarrier nats.Header
 
+// Get gives a header's value.
 func (h headerCarrier) Get(key string) string { return nats.Header(h).Get(key) }
+
+// Set gives a header its only value.
 func (h headerCarrier) Set(key, value string) { nats.Header(h).Set(key, value) }
 
+// Keys gives the names of all headers.
 func (h headerCarrier) Keys() []string {
 	keys := make([]string, 0, len(h))
 	for k := range h {

@@ -89,12 +89,18 @@ func tryCluster(t testing.TB, n int) (*Cluster, error) {
 func freePorts(t testing.TB, n int) ([]int, error) {
 	t.Helper()
 	var ports []int
+	var held []net.Listener // until all are known, so that no port is given twice
+	defer func() {
+		for _, l := range held {
+			_ = l.Close() // nothing was written
+		}
+	}()
 	for range n {
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = l.Close() }() // nothing was written
+		held = append(held, l)
 		addr, ok := l.Addr().(*net.TCPAddr)
 		if !ok {
 			return nil, fmt.Errorf("%v is no TCP address", l.Addr())

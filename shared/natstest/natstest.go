@@ -2,7 +2,6 @@ package natstest
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func Eventually(t testing.TB, what string, met func() bool) {
 }
 
 // Quiet logs nothing.
-func Quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func Quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // Answer plays a neighbour: it answers m with h until the test ends.
 func Answer[Req bus.Validator, Resp any](t testing.TB, s *Server, m bus.Method[Req, Resp], h func(context.Context, Req) (Resp, error)) {

@@ -208,8 +208,10 @@ func (d *Directory) watch(ctx context.Context, target head) (*mirror, error) {
 		cancel()
 		return nil, err
 	}
-	return &mirror{cancel: cancel, watcher: watcher, updates: watcher.Updates(), target: target, initial: true,
-		records: map[string]Record{}, ids: map[string]string{}}, nil
+	return &mirror{
+		cancel: cancel, watcher: watcher, updates: watcher.Updates(), target: target, initial: true,
+		records: map[string]Record{}, ids: map[string]string{},
+	}, nil
 }
 
 // drop ends m's watcher. What it still tells is taken from it and thrown away, since it
@@ -221,7 +223,7 @@ func (d *Directory) drop(m *mirror) {
 	_ = m.watcher.Stop() // fails only when the connection or the watcher is gone
 	m.cancel()
 	d.done.Go(func() {
-		for range m.updates { //nolint:revive // until it is closed
+		for range m.updates { // until it is closed
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 // A service opens a directory, and gives its Authorize to the bus.
 func Example() {
 	natstest.Example(func(t testing.TB) {
+		t.Helper()
 		ns := natstest.Run(t)
 		sessions, err := session.Open(t.Context(), ns.JetStream(t), nil)
 		if err != nil {

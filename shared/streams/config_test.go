@@ -299,7 +299,7 @@ func TestRetry(t *testing.T) {
 		})
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
+	t.Cleanup(cancel)
 	err := streams.Retry(ctx, func(context.Context) error { return nats.ErrTimeout })
 	if fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("out of time: %v, want unavailable", err)

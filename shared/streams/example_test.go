@@ -12,6 +12,7 @@ import (
 // An event is stored once, however often it is sent, and read back by its channel.
 func Example() {
 	natstest.Example(func(t testing.TB) {
+		t.Helper()
 		js, ctx := natstest.RunBare(t).JetStream(t), natstest.Context(t)
 		if err := streams.Ensure(ctx, js, streams.Options{}); err != nil {
 			t.Fatal(err)

@@ -46,6 +46,7 @@ func onR1AndR3(t *testing.T, test func(t *testing.T, js jetstream.JetStream)) {
 func TestPublishOnce(t *testing.T) {
 	t.Parallel()
 	onR1AndR3(t, func(t *testing.T, js jetstream.JetStream) {
+		t.Helper()
 		say(t, js, lobby, "before")
 		var wg sync.WaitGroup
 		seqs := make([]uint64, 20)
@@ -123,6 +124,7 @@ func TestPublishFailsForGood(t *testing.T) {
 func TestConflict(t *testing.T) {
 	t.Parallel()
 	onR1AndR3(t, func(t *testing.T, js jetstream.JetStream) {
+		t.Helper()
 		ctx := natstest.Context(t)
 		if streams.Conflict(nil) || streams.Conflict(nats.ErrTimeout) || streams.Conflict(jetstream.ErrStreamNotFound) {
 			t.Error("no conflict is taken for one")

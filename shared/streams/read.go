@@ -105,7 +105,7 @@ func History(ctx context.Context, js jetstream.JetStream, subject string, after,
 		hi = min(hi, before-1)
 	}
 	most := max(4*limit, 64) // messages read for one window
-	window := uint64(most)   //nolint:gosec // at least 64
+	window := uint64(most)
 	var found []Msg
 	for hi > after && len(found) < limit {
 		lo := after
@@ -121,7 +121,7 @@ func History(ctx context.Context, js jetstream.JetStream, subject string, after,
 		case err != nil:
 			return nil, err
 		case len(part) > most: // so the window is wider than most
-			window = max(uint64(most), (hi-lo)/4) //nolint:gosec // at least 64
+			window = max(uint64(most), (hi-lo)/4)
 			continue
 		}
 		found = slices.Concat(part, found)
