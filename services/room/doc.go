@@ -36,7 +36,9 @@
 //
 // What it cannot promise: a refusal is not stored, so a command that was refused and is sent
 // again under its id may succeed the second time. Changes of one room are made one after the
-// other, some 400 a second on one machine; lines are not slowed by them.
+// other, because each counts in the room's record: some 90 a second from one copy and 45 from
+// two that compete, measured on two busy cores, where the server stages each batch on disk.
+// Lines are not slowed by them (10,000 a second from one sender, there).
 //
 // # Who owns what
 //
