@@ -203,7 +203,7 @@ func (p *player) expressions(text string) string {
 }
 
 // everyAnswer gives expressions of the hand, by value: every order of the numbers, every
-// operator, two ways to set parentheses.
+// operator, every way to set parentheses.
 func everyAnswer(hand game21.Numbers) []game21.Verdict {
 	var all []game21.Verdict
 	var orders func(done []int, left []int)
@@ -216,7 +216,9 @@ func everyAnswer(hand game21.Numbers) []game21.Verdict {
 		}
 		for ops := range 64 {
 			o := func(i int) byte { return "+-*/"[ops>>(2*i)&3] }
-			for _, form := range []string{"((%d%c%d)%c%d)%c%d", "(%d%c%d)%c(%d%c%d)", "%d%c(%d%c(%d%c%d))"} {
+			for _, form := range []string{
+				"((%d%c%d)%c%d)%c%d", "(%d%c(%d%c%d))%c%d", "(%d%c%d)%c(%d%c%d)", "%d%c((%d%c%d)%c%d)", "%d%c(%d%c(%d%c%d))",
+			} {
 				if v, err := game21.Judge(fmt.Sprintf(form, n[0], o(0), n[1], o(1), n[2], o(2), n[3]), hand); err == nil {
 					all = append(all, v)
 				}
