@@ -217,8 +217,8 @@ func TestCallEnds(t *testing.T) {
 			if fault.CodeOf(err) != fault.Unavailable || errors.Is(err, bus.ErrNobody) != tt.nobody {
 				t.Errorf("error %v, want unavailable, nobody there: %v", err, tt.nobody)
 			}
-			// Far more than 100 ms, for a busy machine; far less than an attempt or a call.
-			if took := time.Since(begun); took < 100*time.Millisecond || took > 900*time.Millisecond {
+			// Far more than 100 ms, for a busy machine; far less than a call without limits.
+			if took := time.Since(begun); took < 100*time.Millisecond || took > 5*time.Second {
 				t.Errorf("it took %v", took)
 			}
 		})

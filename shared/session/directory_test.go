@@ -201,6 +201,40 @@ func TestDirectoryWhileNATSIsAway(t *testing.T) {
 	}
 }
 
+// A watcher whose consumer is gone tells nothing and does not end. The mirror notices long
+// before the client would (ten seconds), and until it has, nobody is refused or believed.
+func TestDirectoryOfASilentWatcher(t *testing.T) {
+	t.Parallel()
+	ns := natstest.Run(t)
+	js := ns.JetStream(t)
+	d := open(t, js)
+	ann := ns.SignIn(t, "ann", "e1")
+	wantOnline(t, d, "ann")
+	s, err := js.Stream(natstest.Context(t), "KV_"+streams.Sessions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := s.ConsumerNames(natstest.Context(t))
+	for name := range names.Name() {
+		if err := s.DeleteConsumer(natstest.Context(t), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names.Err() != nil {
+		t.Fatal(names.Err())
+	}
+	begun := time.Now()
+	ns.SignIn(t, "bob", "e1")
+	ns.SignOut(t, ann)
+	wantOnline(t, d, "bob")
+	if took := time.Since(begun); took > 6*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if _, err := d.Authorize(false)(natstest.Context(t), "ann", ann.Session); fault.CodeOf(err) != fault.NotSignedIn {
+		t.Errorf("who signed out: %v", err)
+	}
+}
+
 // A session that ends, or is taken over, while the services' own node is away: the mirror
 // catches up on another node.
 func TestDirectoryOnACluster(t *testing.T) {
