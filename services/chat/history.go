@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 
 	"gamehall/shared/bus"
 	"gamehall/shared/chatapi"
@@ -105,7 +104,7 @@ func (s *Service) room(ctx context.Context, typed string) (channel, error) {
 	if err != nil {
 		return channel{}, err
 	}
-	if m.RoomID == "" || m.RoomID != name.RoomID(key) {
+	if m.RoomID == "" || m.RoomID != name.RoomID(key) || m.Epoch != bus.Caller(ctx).Epoch {
 		return channel{}, outside
 	}
 	return channel{client: roomPrefix + m.Room, subject: roomapi.Room.Of(m.RoomID), after: m.JoinSeq}, nil
@@ -119,7 +118,8 @@ func (s *Service) membership(ctx context.Context, userID string) (m roomapi.Memb
 		if err != nil || !found {
 			return err
 		}
-		return json.Unmarshal(stored.Data, &m)
+		m, err = roomapi.ParseMembership(stored.Data, stored.Seq)
+		return err
 	})
 	return m, err
 }
