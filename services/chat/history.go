@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-
 	"gamehall/shared/bus"
 	"gamehall/shared/chatapi"
 	"gamehall/shared/event"
