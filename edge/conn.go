@@ -27,7 +27,7 @@ type conn struct {
 	edge    *Edge
 	nc      net.Conn
 	sock    socket
-	dialect dialect // set before the first command is read
+	dialect dialect // set once, with mu held, before the first command is read
 	w       *writer
 	addr    netip.Addr
 	trusted bool
@@ -109,7 +109,9 @@ func (c *conn) open(in *input, limits *pace) (reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.dialect = d
+	c.mu.Lock()
+	c.dialect = d // the sweeper may be looking
+	c.mu.Unlock()
 	c.edge.speak(d)
 	if d == frames {
 		return &frameReader{in: in}, nil
@@ -279,13 +281,11 @@ func (c *conn) stall() {
 	if c.progress.Load() == 0 {
 		c.moved()
 	}
-	c.edge.stats.stalled.Inc()
-	c.edge.wg.Add(1)
-	go func() {
-		defer c.edge.wg.Done()
+	c.edge.background(func() {
+		c.edge.stats.stalled.Inc()
 		defer c.edge.stats.stalled.Dec()
 		c.drain()
-	}()
+	})
 }
 
 // drain sends until c has had everything, waiting for its socket.

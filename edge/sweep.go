@@ -21,7 +21,7 @@ func (e *Edge) look(c *conn, now time.Time) {
 		return nanos != 0 && now.Sub(time.Unix(0, nanos)) > d
 	}
 	c.mu.Lock()
-	closing, stalled, s := c.closing, c.stalled, c.session
+	closing, stalled, s, speaks := c.closing, c.stalled, c.session, c.dialect
 	lag, own := c.out.lag(), c.out.own()
 	goAway := s != nil && !s.ending && !c.away && !closing && e.cfg.AwayAfter > 0 && past(c.acted.Load(), e.cfg.AwayAfter)
 	if goAway {
@@ -36,7 +36,7 @@ func (e *Edge) look(c *conn, now time.Time) {
 		}
 	case past(c.begun.Load(), lineWithin):
 		c.close(wire.Protocol)
-	case c.dialect != lines && past(c.heard.Load(), deadAfter):
+	case speaks != lines && past(c.heard.Load(), deadAfter):
 		c.close(wire.Heartbeat)
 	case !c.asked.Load() && now.Sub(c.since) > firstCommandWithin:
 		c.close(wire.Idle)
