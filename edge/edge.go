@@ -88,7 +88,7 @@ type Edge struct {
 
 	ctx      context.Context // of everything that calls
 	cancel   context.CancelFunc
-	wg       sync.WaitGroup // connections, and what goes on in the background
+	tasks    *tasks         // connections, and what goes on in the background
 	serving  sync.WaitGroup // hub, lease, sweeper, HTTP
 	writing  sync.WaitGroup
 	unwrite  chan struct{}
@@ -103,7 +103,7 @@ func Start(ctx context.Context, cfg Config) (*Edge, error) {
 	e := &Edge{
 		cfg: cfg, log: cfg.Log.With("service", "edge"),
 		sessions: newRegistry(), addresses: newAddresses(cfg), stats: newStats(),
-		ends: make(chan struct{}, endsAtOnce), unwrite: make(chan struct{}),
+		ends: make(chan struct{}, endsAtOnce), unwrite: make(chan struct{}), tasks: newTasks(),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := e.start(ctx); err != nil {
@@ -194,11 +194,7 @@ func (e *Edge) stop(ctx context.Context) error {
 			e.retire(c)
 		}
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		e.wg.Wait()
-	}()
+	done := e.tasks.wait()
 	var cut error
 	select {
 	case <-done:
@@ -270,14 +266,8 @@ func (e *Edge) spoken() (s [dialects]bool) {
 }
 
 // background runs do until it ends; Stop waits for it. Whatever do calls ends with the
-// edge's context.
-func (e *Edge) background(do func()) {
-	e.wg.Add(1)
-	go func() {
-		defer e.wg.Done()
-		do()
-	}()
-}
+// edge's context. It gives false, and does nothing, when the edge has stopped.
+func (e *Edge) background(do func()) bool { return e.tasks.begin(do) }
 
 // sweeping sweeps as often as the shortest of what it looks for needs.
 func (e *Edge) sweeping() {

@@ -32,7 +32,7 @@ type hub struct {
 	tails  chan []tail
 	asks   chan ask
 	ctx    context.Context
-	wg     sync.WaitGroup // readers of the stream
+	tasks  *tasks // readers of the stream
 
 	mu       sync.Mutex // guards the map, and each channel's refs and sub
 	channels map[string]*channel
@@ -66,6 +66,7 @@ func newHub(ctx context.Context, e *Edge, js jetstream.JetStream) *hub {
 		edge: e, log: e.log, js: js, ctx: ctx,
 		live:     make(chan *nats.Msg, 1<<16),
 		filled:   make(chan filled, 16),
+		tasks:    newTasks(),
 		tails:    make(chan []tail, 1),
 		asks:     make(chan ask, 16),
 		channels: map[string]*channel{},
@@ -104,11 +105,7 @@ func (h *hub) need(name string) *channel {
 	if !ok {
 		ch = newChannel(name, len(h.edge.writers))
 		h.channels[name] = ch
-		h.wg.Add(1)
-		go func() {
-			defer h.wg.Done()
-			h.begin(ch)
-		}()
+		h.tasks.begin(func() { h.begin(ch) }) // when it is too late, open sees that itself
 	}
 	ch.refs++
 	return ch
@@ -192,7 +189,7 @@ func (h *hub) find(name string) *channel {
 
 // run is the hub's goroutine. It ends with the context, and after its readers.
 func (h *hub) run() {
-	defer h.wg.Wait()
+	defer func() { <-h.tasks.wait() }()
 	tick := time.NewTicker(tailEvery)
 	defer tick.Stop()
 	checking := false
@@ -308,9 +305,7 @@ func (h *hub) read(ch *channel, after, upTo uint64) {
 	ch.filling = true
 	h.edge.stats.holes.Inc()
 	h.log.Info("filling a hole", "channel", ch.name, "after", after, "to", upTo)
-	h.wg.Add(1)
-	go func() {
-		defer h.wg.Done()
+	h.tasks.begin(func() {
 		f := h.hole(ch, after, upTo)
 		if f.err != nil { // not at full speed against what will not help at once
 			select {
@@ -322,7 +317,7 @@ func (h *hub) read(ch *channel, after, upTo uint64) {
 		case h.filled <- f:
 		case <-h.ctx.Done():
 		}
-	}()
+	})
 }
 
 // hole reads what is stored of a hole. A replica that is behind must not be taken for a
@@ -441,9 +436,7 @@ func (h *hub) check() bool {
 		}
 		asked = append(asked, request{some, from + 1})
 	}
-	h.wg.Add(1)
-	go func() {
-		defer h.wg.Done()
+	h.tasks.begin(func() {
 		ctx, cancel := context.WithTimeout(h.ctx, tailEvery)
 		defer cancel()
 		var tails []tail
@@ -463,7 +456,7 @@ func (h *hub) check() bool {
 		case h.tails <- tails:
 		case <-h.ctx.Done():
 		}
-	}()
+	})
 	return true
 }
 

@@ -49,7 +49,10 @@ func (e *Edge) take(nc net.Conn) {
 // run serves a connection that was admitted.
 func (e *Edge) run(c *conn, in *input) {
 	e.sessions.connect(c)
-	e.background(func() { c.serve(in) })
+	if !e.background(func() { c.serve(in) }) {
+		e.gone(c)
+		return
+	}
 	if e.draining.Load() {
 		e.retire(c) // it came between the two looks
 	}

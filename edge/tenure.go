@@ -149,8 +149,7 @@ func (e *Edge) hold(ctx context.Context, t *tenure) {
 			if busy {
 				continue
 			}
-			busy = true
-			e.background(func() {
+			busy = e.background(func() {
 				attempt, cancel := context.WithTimeout(ctx, leaseEvery)
 				defer cancel()
 				renewed <- t.renew(attempt)
