@@ -1,11 +1,13 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"io"
 	mrand "math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -56,6 +58,8 @@ type conn struct {
 	stalled bool          // the socket is full: a goroutine of its own drains it
 	dead    bool          // the socket is closed
 	closing bool          // nothing more is taken; last words are on their way
+	said    bool          // they are out
+	hungUp  bool          // the client sends no more
 	away    bool          // auth was told so
 	telling chan struct{} // closed when auth has been told
 }
@@ -145,12 +149,39 @@ func (c *conn) ended(err error) {
 		}
 		c.broken() // whatever speaks there, it would not understand us
 	case errors.Is(err, io.EOF):
+		c.leave()
 		c.close(wire.Bye)
+		c.hangUp()
 	default:
 		c.timedOut.Store(errors.Is(err, syscall.ETIMEDOUT))
 		if !errors.Is(err, net.ErrClosed) {
 			c.edge.log.Debug("connection lost", "conn", c.id, "error", err)
 		}
+		c.broken()
+	}
+}
+
+// leave ends the session of a client that sends no more. It may still read: one that could
+// not come back sees everything up to its own leaving.
+func (c *conn) leave() {
+	if s := c.current(); s == nil || s.resumable {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.edge.ctx, requestFor)
+	defer cancel()
+	if _, err := c.signOut(ctx, wire.Command{}); err != nil {
+		c.edge.log.Debug("no sign-out at the end", "conn", c.id, "error", err)
+	}
+}
+
+// hangUp notes that the client sends no more: the socket is closed as soon as the last words
+// are out.
+func (c *conn) hangUp() {
+	c.mu.Lock()
+	c.hungUp = true
+	said := c.said
+	c.mu.Unlock()
+	if said {
 		c.broken()
 	}
 }
@@ -171,6 +202,11 @@ func (c *conn) linger(in *input) {
 	for {
 		in.take(len(in.unread()))
 		if err := in.fill(false); err != nil {
+			if errors.Is(err, io.EOF) {
+				c.hangUp()
+			} else if !errors.Is(err, os.ErrDeadlineExceeded) {
+				c.broken()
+			}
 			break
 		}
 	}
@@ -244,9 +280,14 @@ func retryAfter(why wire.Reason) time.Duration {
 // close.
 func (c *conn) sentAll() {
 	c.mu.Lock()
-	over := c.closing && !c.dead
+	over, hungUp := c.closing && !c.dead, c.hungUp
+	c.said = c.said || over
 	c.mu.Unlock()
 	if !over {
+		return
+	}
+	if hungUp {
+		c.broken()
 		return
 	}
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
