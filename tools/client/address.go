@@ -1,0 +1,79 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+)
+
+// dialWithin bounds one attempt to connect, the handshake of TLS included.
+const dialWithin = 10 * time.Second
+
+// DefaultAddr is where hall up listens.
+const DefaultAddr = "127.0.0.1:7021"
+
+// address is where the hall is.
+type address struct {
+	host string // with its port
+	tls  *tls.Config
+}
+
+// parseAddress reads host:port, tcp://host:port or tls://host:port. A port that is missing
+// is that of [DefaultAddr]. authorities names a file of PEM certificates to trust instead of
+// the system's.
+func parseAddress(text, authorities string) (address, error) {
+	if text == "" {
+		text = DefaultAddr
+	}
+	scheme, host, ok := strings.Cut(text, "://")
+	if !ok {
+		scheme, host = "tcp", text
+	}
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+		_, port, _ := net.SplitHostPort(DefaultAddr)
+		host = net.JoinHostPort(name, port)
+		if _, _, err = net.SplitHostPort(host); err != nil || strings.ContainsAny(name, "/@ ") || name == "" {
+			return address{}, fmt.Errorf("%q is no address: it can be host:port or tls://host:port", text)
+		}
+	}
+	a := address{host: host}
+	switch scheme {
+	case "tcp":
+		if authorities != "" {
+			return address{}, fmt.Errorf("--tls-ca is for tls://%s", host)
+		}
+	case "tls":
+		a.tls = &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}
+		if authorities == "" {
+			break
+		}
+		pem, err := os.ReadFile(authorities)
+		if err != nil {
+			return address{}, fmt.Errorf("--tls-ca: %w", err)
+		}
+		a.tls.RootCAs = x509.NewCertPool()
+		if !a.tls.RootCAs.AppendCertsFromPEM(pem) {
+			return address{}, fmt.Errorf("--tls-ca: %s has no PEM certificate", authorities)
+		}
+	default:
+		return address{}, fmt.Errorf("%q is no address: it can be host:port or tls://host:port", text)
+	}
+	return a, nil
+}
+
+// dial connects.
+func (a address) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialWithin)
+	defer cancel()
+	if a.tls != nil {
+		return (&tls.Dialer{Config: a.tls}).DialContext(ctx, "tcp", a.host)
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", a.host)
+}
