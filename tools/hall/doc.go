@@ -2,6 +2,7 @@
 //
 //	hall up            everything in one process, NATS embedded
 //	hall run PART…     edge, auth, account, chat, room, game21: one or several, against --nats
+//	hall client [ADDR] the terminal client
 //
 // Every flag has the environment variable of the same name: --game21-period is
 // HALL_GAME21_PERIOD. What is logged goes to standard error; standard output tells people

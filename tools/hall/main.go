@@ -33,6 +33,7 @@ func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(f
 type cli struct {
 	Up      upCommand        `cmd:"" help:"Run everything in one process, with NATS embedded."`
 	Run     runCommand       `cmd:"" help:"Run one or several parts against an existing NATS."`
+	Client  clientCommand    `cmd:"" help:"Enter a hall: the terminal client."`
 	Version kong.VersionFlag `help:"Print the version and exit." env:"-"`
 }
 
@@ -84,7 +85,7 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 		return nil, fmt.Errorf("read the flags: %w", err)
 	}
 	if len(args) == 0 {
-		return nil, wrongUse("say what to do: hall up, or hall run PART…")
+		return nil, wrongUse("say what to do: hall up, hall run PART…, or hall client")
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
@@ -96,8 +97,11 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 			given = append(given, p.Flag)
 		}
 	}
-	if parsed.Selected().Name == "up" {
+	switch parsed.Selected().Name {
+	case "up":
 		return &c.Up, c.Up.check()
+	case "client":
+		return &c.Client, nil
 	}
 	return &c.Run, c.Run.check(given)
 }
