@@ -32,5 +32,6 @@
 // A connection's reading goroutine carries out its commands and alone touches its
 // [lineReader] and [pace]. The hub's goroutine alone appends to logs. A writer's goroutine
 // alone sends. The rest of a connection is guarded by its mutex, which is never held during
-// a call or a write; where several are needed the order is channel, connection, writer.
+// a call or a write; where several are needed the order is channel, connection, then writer
+// or registry.
 package edge

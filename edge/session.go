@@ -119,22 +119,21 @@ func (e *Edge) closeHall(lobby, game *channel) {
 }
 
 // adopt makes s the connection's session and says welcome, unless the connection has ended
-// or the session was taken over while it began.
+// or the session was taken over while it began. It happens at one moment: who fences the
+// tenure looks at the connection either before, and then the tenure is over here, or after;
+// and whoever sees the welcome finds the session.
 func (c *conn) adopt(s *session, re string, reply wire.Reply) bool {
-	if s.tenure.check() != nil {
-		return false
-	}
 	welcome := c.dialect.reply(re, reply)
 	c.mu.Lock()
-	ok := !c.dead && !c.closing && !c.lost
+	ok := !c.dead && !c.closing && !c.lost && s.tenure.check() == nil
 	if ok {
 		c.session = s
+		c.edge.sessions.add(c, s)
 		c.out.push(welcome)
 		c.spoke.Store(false)
 	}
 	c.mu.Unlock()
 	if ok {
-		c.edge.sessions.add(c, s)
 		c.w.send(c)
 	}
 	return ok
