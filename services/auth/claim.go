@@ -82,7 +82,7 @@ func (s *Service) claim(ctx context.Context, user account, req authapi.SignInReq
 		case orphan:
 			next.Prev = previous(have, next.Since)
 			if !have.Detached.IsZero() {
-				next.Prev = previous(have, have.Detached)
+				next.Prev = previous(have, lastHeard(have))
 				next.Prev.Edge = "" // it knows
 			}
 		case held:

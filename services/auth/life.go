@@ -55,8 +55,13 @@ func (s *Service) tellEdge(ctx context.Context, r session.Record) (told bool) {
 	if p.EdgeLost {
 		patience = silentEdgeFor
 	}
+	return s.tellOf(ctx, p, patience)
+}
+
+// tellOf tells the edge of p that p is over, and gives whether it heard that.
+func (s *Service) tellOf(ctx context.Context, p *session.Previous, patience time.Duration) (told bool) {
 	_, err := edgeapi.Takeover.To(p.Edge).Call(asOurselves(ctx), s.bus.Conn(),
-		edgeapi.TakeoverRequest{Conn: p.Conn, Session: p.Session}, bus.Attempt(patience))
+		edgeapi.TakeoverRequest{Conn: p.Conn, Session: p.Session, Resumed: p.Resumed}, bus.Attempt(patience))
 	return fault.CodeOf(err) != fault.Unavailable && ctx.Err() == nil
 }
 
@@ -70,7 +75,7 @@ func asOurselves(ctx context.Context) context.Context {
 // it joined. It gives the sequence of the joining. A repetition within the stream's window
 // changes nothing.
 func (s *Service) tellHall(ctx context.Context, r session.Record) (uint64, error) {
-	if p := r.Prev; p != nil {
+	if p := r.Prev; p != nil && !p.Resumed {
 		before := session.Record{
 			User: r.User, UserID: r.UserID, Claimed: p.Epoch, Edge: p.Edge,
 			Since: p.Since, Until: p.Until, EdgeLost: p.EdgeLost,
@@ -130,7 +135,8 @@ type ending struct {
 }
 
 // end ends the session r, which anybody may be ending or replacing at the same time. It
-// gives the lobby's sequence of the leaving, or errOver when r's epoch is past.
+// gives the lobby's sequence of the leaving, or errOver when r's epoch is past, or when its
+// client has come back on another connection.
 func (s *Service) end(ctx context.Context, r session.Record, how ending) (uint64, error) {
 	epoch := r.Epoch()
 	for {
@@ -157,7 +163,7 @@ func (s *Service) end(ctx context.Context, r session.Record, how ending) (uint64
 		if err != nil {
 			return 0, err
 		}
-		if !found || have.Epoch() != epoch {
+		if !found || have.Epoch() != epoch || have.Session != r.Session {
 			return 0, errOver
 		}
 		r = have

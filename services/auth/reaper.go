@@ -143,7 +143,7 @@ func (s *Service) do(ctx context.Context, d duty, r session.Record) error {
 	case finish:
 		_, err = s.finish(ctx, r)
 	case expire:
-		_, err = s.end(ctx, r, ending{until: r.Detached})
+		_, err = s.end(ctx, r, ending{until: lastHeard(r)})
 	case bury:
 		err = s.bury(ctx, r)
 	case tell:
@@ -188,13 +188,17 @@ func (s *Service) endFormer(ctx context.Context) error {
 		return fmt.Errorf("end former sessions: %w", err)
 	}
 	err := s.each(ctx, all, func(ctx context.Context, r session.Record) error {
+		if r.Live() && !r.Detached.IsZero() {
+			// Its client may still come back, also to a hall that was stopped in order.
+			return s.do(ctx, dutyTo(r, false, time.Now()), r)
+		}
 		renewed, _, err := s.leases.look(ctx, r.Edge)
 		if err != nil {
 			return err
 		}
 		if r.TokenHash != "" && r.Live() && !renewed.IsZero() {
 			// Its client may come back as the same session, as after the loss of one edge.
-			return s.detach(ctx, r, renewed, false)
+			return s.detach(ctx, r, loss{at: renewed, until: renewed})
 		}
 		if _, err = s.end(ctx, r, ending{until: renewed, lost: true}); errors.Is(err, errOver) {
 			return nil

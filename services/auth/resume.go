@@ -52,7 +52,7 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 		next := have
 		next.Session, next.Edge, next.Conn = bus.NewID(), req.Edge, req.Conn
 		next.TokenHash, next.SpentHash, next.Resumed = req.NextHash, hash, bus.Command(ctx)
-		next.State, next.Detached, next.Silent = session.Alive, time.Time{}, false
+		next.State, next.Detached, next.Until, next.Silent = session.Alive, time.Time{}, time.Time{}, false
 		next, err = s.sessions.write(ctx, next, have.Revision)
 		if streams.Conflict(err) {
 			continue // of two that come with one token, one wins; the other is judged anew
@@ -61,7 +61,7 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 			return authapi.SignInResponse{}, err
 		}
 		if have.Detached.IsZero() {
-			s.closeOld(ctx, have)
+			s.closeOld(ctx, have, next)
 		}
 		return resumed(next), nil
 	}
@@ -99,12 +99,16 @@ func (s *Service) unused(ctx context.Context, have session.Record) error {
 }
 
 // closeOld closes the connection that had the session before. One that is not reached cannot
-// do anything any more: the session's id is another one.
-func (s *Service) closeOld(ctx context.Context, have session.Record) {
-	_, err := edgeapi.Takeover.To(have.Edge).Call(asOurselves(ctx), s.bus.Conn(),
-		edgeapi.TakeoverRequest{Conn: have.Conn, Session: have.Session, Resumed: true}, bus.Attempt(silentEdgeFor))
-	if err != nil {
-		s.log.Debug("the old connection of a resumed session was not reached", "user_id", have.UserID, "error", err)
+// do anything any more, since the session's id is another one, but it still hears: it is noted
+// in next, so that the reaper tells its edge again.
+func (s *Service) closeOld(ctx context.Context, have, next session.Record) {
+	old := &session.Previous{Session: have.Session, Epoch: have.Epoch(), Edge: have.Edge, Conn: have.Conn, Resumed: true}
+	if s.tellOf(ctx, old, silentEdgeFor) || next.Prev != nil {
+		return
+	}
+	next.Prev = old
+	if _, err := s.sessions.write(ctx, next, next.Revision); err != nil && !streams.Conflict(err) {
+		s.log.Warn("the old connection of a resumed session was not reached", "user_id", have.UserID, "error", err)
 	}
 }
 
@@ -126,21 +130,25 @@ func (s *Service) detachCall(ctx context.Context, req authapi.DetachRequest) (au
 	if err != nil {
 		return authapi.DetachResponse{}, err
 	}
-	if r.Session != bus.Caller(ctx).Session {
-		return authapi.DetachResponse{}, notSignedIn() // it was resumed meanwhile
-	}
-	return authapi.DetachResponse{}, s.detach(ctx, r, req.Until, req.Silent)
+	return authapi.DetachResponse{}, s.detach(ctx, r, loss{until: req.Until, silent: req.Silent})
 }
 
-// detach marks r as held by no connection since until, or now; unless it came back or ended
-// meanwhile. Without a token it ends.
-func (s *Service) detach(ctx context.Context, r session.Record, until time.Time, silent bool) error {
+// loss says how a session lost its connection. A zero time is now.
+type loss struct {
+	at     time.Time // its client may come back from then on for authapi.ResumeFor
+	until  time.Time // its client was last heard
+	silent bool
+}
+
+// detach marks r as held by no connection, unless it came back or ended meanwhile. Without a
+// token it ends.
+func (s *Service) detach(ctx context.Context, r session.Record, how loss) error {
 	for {
 		if !r.Live() || !r.Detached.IsZero() {
 			return nil
 		}
 		if r.TokenHash == "" {
-			_, err := s.end(ctx, r, ending{until: until})
+			_, err := s.end(ctx, r, ending{until: how.until})
 			if errors.Is(err, errOver) {
 				return nil
 			}
@@ -155,9 +163,12 @@ func (s *Service) detach(ctx context.Context, r session.Record, until time.Time,
 			next.Claimed, next.Joined = r.Epoch(), joined
 		}
 		now := time.Now().UTC()
-		next.Detached, next.Silent = within(until, r.Since, now), silent
+		next.Detached, next.Until, next.Silent = within(how.at, r.Since, now), within(how.until, r.Since, now), how.silent
 		if next.Detached.IsZero() {
 			next.Detached = now
+		}
+		if next.Until.IsZero() {
+			next.Until = next.Detached
 		}
 		_, err := s.sessions.write(ctx, next, r.Revision)
 		if err == nil || !streams.Conflict(err) {
@@ -172,4 +183,12 @@ func (s *Service) detach(ctx context.Context, r session.Record, until time.Time,
 		}
 		r = have
 	}
+}
+
+// lastHeard is until when a detached session's client was there.
+func lastHeard(r session.Record) time.Time {
+	if r.Until.IsZero() {
+		return r.Detached
+	}
+	return r.Until
 }

@@ -37,7 +37,9 @@ func (s *Service) own(ctx context.Context) (session.Record, error) {
 	if err != nil {
 		return session.Record{}, err
 	}
-	if !found || r.Epoch() != caller.Epoch {
+	// A session that was resumed keeps its epoch and gets another id: the connection that had
+	// it before has no say any more, however late its word comes.
+	if !found || r.Epoch() != caller.Epoch || caller.Session != "" && r.Session != caller.Session {
 		return session.Record{}, notSignedIn()
 	}
 	return r, nil

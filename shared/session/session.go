@@ -41,8 +41,9 @@ type Record struct {
 	Detached  time.Time `json:"detached,omitzero"`
 	Silent    bool      `json:"silent,omitzero"`
 
-	// What is left to do. Until and EdgeLost are of a session that is Ending; Prev is the
-	// session that this one took over from, until its end has been told.
+	// What is left to do. Until and EdgeLost are of a session that is Ending; Until is that of
+	// a detached one, too: when its client was last heard. Prev is the session that this one
+	// took over from, until its end has been told; one that was resumed is its own.
 	Until    time.Time `json:"until,omitzero"`
 	EdgeLost bool      `json:"edge_lost,omitzero"`
 	Prev     *Previous `json:"prev,omitzero"`
@@ -60,6 +61,7 @@ type Previous struct {
 	Since    time.Time `json:"since"`
 	Until    time.Time `json:"until"`
 	EdgeLost bool      `json:"edge_lost,omitzero"`
+	Resumed  bool      `json:"resumed,omitzero"` // by the same client: only its old connection is left
 }
 
 // Epoch orders a user's sessions. It is the key's revision at the claim: the bucket gives
