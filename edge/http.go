@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"gamehall/edge/web"
 )
 
 // stats are what /metrics shows.
@@ -51,8 +53,8 @@ func newStats() *stats {
 	return s
 }
 
-// newHTTP serves /healthz (the process answers), /readyz (clients can sign in) and, for
-// trusted addresses, /metrics.
+// newHTTP serves the web client at /, WebSocket at /ws, /healthz (the process answers),
+// /readyz (clients can sign in) and, for trusted addresses, /metrics.
 func newHTTP(e *Edge) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -77,6 +79,7 @@ func newHTTP(e *Edge) *http.Server {
 		metrics.ServeHTTP(w, r)
 	})
 	mux.HandleFunc("GET /ws", e.upgrade)
+	mux.Handle("/", web.Handler())
 	return &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: lineWithin,
