@@ -46,6 +46,7 @@ type answer struct {
 	session string // whose command was carried out first
 	begun   time.Time
 	msg     *nats.Msg // nil while the command is under way
+	until   time.Time // when msg is forgotten, if that is sooner than AnswersKept
 	gone    bool      // forgotten: the entry in old is stale
 }
 
@@ -56,6 +57,7 @@ func (a *answers) take(c claim, now time.Time) (msg *nats.Msg, fresh bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.forget(now)
+	a.expire(c.command, now)
 	// The session is as good as its being live: it was when the first answer was given, and
 	// a sign-out that is repeated finds no live session any more.
 	if have := a.kept[c.command]; have != nil && have.msg != nil && have.session == c.session {
@@ -83,6 +85,7 @@ func (a *answers) leave(c claim) {
 func (a *answers) begin(c claim, now time.Time) (msg *nats.Msg, mine *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.expire(c.command, now)
 	if have, ok := a.kept[c.command]; ok {
 		return have.msg, nil
 	}
@@ -95,14 +98,23 @@ func (a *answers) begin(c claim, now time.Time) (msg *nats.Msg, mine *answer) {
 	return nil, mine
 }
 
-// end keeps msg as the answer; nil forgets the command, so that it may be tried again.
-func (a *answers) end(mine *answer, msg *nats.Msg) {
+// end keeps msg as the answer until then, or for [AnswersKept] if until is zero; nil forgets
+// the command, so that it may be tried again.
+func (a *answers) end(mine *answer, msg *nats.Msg, until time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	mine.msg = msg
+	mine.msg, mine.until = msg, until
 	if msg == nil {
 		mine.gone = true
 		delete(a.kept, mine.command)
+	}
+}
+
+// expire forgets an answer that was kept for a moment; a.mu is held.
+func (a *answers) expire(c command, now time.Time) {
+	if have := a.kept[c]; have != nil && have.msg != nil && !have.until.IsZero() && now.After(have.until) {
+		have.gone = true
+		delete(a.kept, c)
 	}
 }
 

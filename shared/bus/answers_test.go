@@ -1,11 +1,14 @@
 package bus
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"gamehall/shared/fault"
 )
 
 func claimOf(id, session string) claim {
@@ -22,7 +25,7 @@ func carryOut(t *testing.T, a *answers, c claim, now time.Time, msg *nats.Msg) {
 	if mine == nil {
 		t.Fatalf("%v was begun before", c)
 	}
-	a.end(mine, msg)
+	a.end(mine, msg, time.Time{})
 	a.leave(c)
 }
 
@@ -66,7 +69,7 @@ func TestAnswers(t *testing.T) {
 		if msg, fresh := a.take(c, now); fresh || msg != nil {
 			t.Errorf("begun: got %v, fresh %v", msg, fresh)
 		}
-		a.end(mine, first)
+		a.end(mine, first, time.Time{})
 		if msg, fresh := a.take(c, now); fresh || msg != first {
 			t.Errorf("ended and not left: got %v, fresh %v", msg, fresh)
 		}
@@ -106,7 +109,7 @@ func TestAnswers(t *testing.T) {
 		if _, again := a.begin(slow, now); again != nil {
 			t.Error("one that is under way was forgotten")
 		}
-		a.end(mine, first)
+		a.end(mine, first, time.Time{})
 		if msg, _ := a.take(claimOf("999", "s"), now); msg != first {
 			t.Error("the newest one was forgotten")
 		}
@@ -114,4 +117,45 @@ func TestAnswers(t *testing.T) {
 			t.Error("an old one was not forgotten")
 		}
 	})
+}
+
+// An outcome that a retry may better is kept for a moment, when only the retries can hear it.
+func TestOutcomeOfALongCommand(t *testing.T) {
+	t.Parallel()
+	busy := fault.New(fault.Unavailable, "busy")
+	now := time.Now()
+	tests := []struct {
+		name  string
+		err   error
+		took  time.Duration
+		keep  bool
+		after time.Duration // how long after its end it is still had
+		had   bool
+	}{
+		{"success", nil, 0, true, time.Minute, true},
+		{"refused", fault.New(fault.BadRequest, "no"), time.Minute, true, time.Minute, true},
+		{"busy at once", busy, time.Millisecond, false, 0, false},
+		{"busy, long", busy, 2 * attemptFor, true, heardFor / 2, true},
+		{"busy, long, later", busy, 2 * attemptFor, true, 2 * heardFor, false},
+		{"internal, long", errors.New("x"), 2 * attemptFor, true, heardFor / 2, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			until, keep := keepUntil(tt.err, now.Add(-tt.took), now)
+			if keep != tt.keep {
+				t.Fatalf("keep %v, want %v", keep, tt.keep)
+			}
+			if !keep {
+				return
+			}
+			a := &answers{}
+			c := claim{command: command{subject: "s", user: "u", id: "1"}}
+			_, mine := a.begin(c, now)
+			a.end(mine, &nats.Msg{}, until)
+			if msg, _ := a.take(c, now.Add(tt.after)); (msg != nil) != tt.had {
+				t.Errorf("%v later the answer is %v, want it to be there: %v", tt.after, msg, tt.had)
+			}
+		})
+	}
 }

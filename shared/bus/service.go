@@ -381,17 +381,29 @@ func (e *endpoint) serve(in *incoming) {
 	e.count.nanos.Add(uint64(time.Since(begun)))
 	answer := e.answer(data, f)
 	if mine != nil {
-		e.s.memory.end(mine, e.worthKeeping(answer, f))
+		until, keep := keepUntil(f, begun, time.Now())
+		if !keep {
+			e.s.memory.end(mine, nil, until)
+		} else {
+			e.s.memory.end(mine, answer, until)
+		}
 	}
 	e.send(in.msg, answer)
 }
 
-// worthKeeping gives answer, or nil when a retry may do better.
-func (e *endpoint) worthKeeping(answer *nats.Msg, err error) *nats.Msg {
-	if code := fault.CodeOf(err); code.Retry() || code == fault.Internal {
-		return nil
+// heardFor is how long an outcome is kept that a retry may better: until the caller, who
+// asks again while it waits, has certainly been told.
+const heardFor = 2 * attemptFor
+
+// keepUntil tells whether the outcome f of a command is kept, and until when: zero is
+// [AnswersKept]. What a retry may better is not kept, but for a command that took longer
+// than an attempt: nobody waits for that one's answer any more, only the retries do.
+func keepUntil(f error, begun, now time.Time) (until time.Time, keep bool) {
+	code := fault.CodeOf(f)
+	if !code.Retry() && code != fault.Internal {
+		return time.Time{}, true
 	}
-	return answer
+	return now.Add(heardFor), now.Sub(begun) > attemptFor/2
 }
 
 // guard calls do and turns its panic into an error.
