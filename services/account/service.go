@@ -28,6 +28,7 @@ type Config struct {
 
 // Service is a running copy of the service.
 type Service struct {
+	host     *session.Host
 	bus      *bus.Service
 	js       jetstream.JetStream
 	sessions *session.Directory
@@ -73,28 +74,16 @@ func (s *Service) start(ctx context.Context, cfg Config) (err error) {
 	if s.store, err = openStore(ctx, cfg.Data); err != nil {
 		return err
 	}
-	s.bus, err = bus.NewService(ctx, bus.Config{
+	s.host, err = session.Serve(ctx, bus.Config{
 		Name:        "account",
 		Description: "online time, who is here",
 		Dialer:      cfg.NATS,
 		Log:         cfg.Log,
-		// The directory is opened on the service's own connection, so after this.
-		Authorize: func(ctx context.Context, user, id string) (bus.Identity, error) {
-			return s.sessions.Authorize(cfg.Bare)(ctx, user, id)
-		},
-	})
+	}, cfg.Bare, streams.Options{Replicas: cfg.Replicas})
 	if err != nil {
 		return err
 	}
-	if s.js, err = jetstream.New(s.bus.Conn()); err != nil {
-		return err
-	}
-	if err := streams.Ensure(ctx, s.js, streams.Options{Replicas: cfg.Replicas}); err != nil {
-		return err
-	}
-	if s.sessions, err = session.Open(ctx, s.js, cfg.Log); err != nil {
-		return err
-	}
+	s.bus, s.js, s.sessions = s.host.Bus, s.host.JS, s.host.Sessions
 	// The consumer stands before the service does, so that no later event is missed.
 	if err := streams.Retry(ctx, func(ctx context.Context) error {
 		_, err := s.consumer(ctx)
@@ -139,13 +128,7 @@ func (s *Service) run(ctx context.Context, again string, do func(context.Context
 func (s *Service) Stop(ctx context.Context) error {
 	s.behind()
 	s.ended.Wait()
-	var err error
-	if s.bus != nil {
-		err = s.bus.Stop(ctx)
-	}
-	if s.sessions != nil {
-		s.sessions.Close()
-	}
+	err := s.host.Stop(ctx)
 	if s.store != nil {
 		err = errors.Join(err, s.store.close())
 	}

@@ -75,6 +75,7 @@ type Service struct {
 	log       *slog.Logger
 	hasher    *hasher
 	accounts  *accounts
+	host      *session.Host
 	bus       *bus.Service
 	js        jetstream.JetStream
 	directory *session.Directory
@@ -125,7 +126,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 	if err := s.addDemo(ctx); err != nil {
 		return err
 	}
-	s.bus, err = bus.NewService(ctx, bus.Config{
+	s.host, err = session.Serve(ctx, bus.Config{
 		Name:        "auth",
 		Description: "accounts and sessions: sign up, sign in, sign out",
 		Dialer:      s.cfg.NATS,
@@ -133,23 +134,15 @@ func (s *Service) start(ctx context.Context) (err error) {
 		Workers:     commandsMost,
 		Pending:     commandsMost,
 		Log:         s.cfg.Log,
-	})
+	}, s.cfg.Bare, streams.Options{Replicas: s.cfg.Replicas})
 	if err != nil {
 		return err
 	}
-	if s.js, err = jetstream.New(s.bus.Conn()); err != nil {
-		return err
-	}
-	if err := streams.Ensure(ctx, s.js, streams.Options{Replicas: s.cfg.Replicas}); err != nil {
-		return err
-	}
+	s.bus, s.js, s.directory = s.host.Bus, s.host.JS, s.host.Sessions
 	if s.sessions, err = openSessions(ctx, s.js); err != nil {
 		return err
 	}
 	s.leases = newLeases(s.js)
-	if s.directory, err = session.Open(ctx, s.js, s.cfg.Log); err != nil {
-		return err
-	}
 	if s.cfg.EndFormer {
 		if err := s.endFormer(ctx); err != nil {
 			return err
@@ -196,13 +189,7 @@ func (s *Service) authorize(ctx context.Context, user, id string) (bus.Identity,
 func (s *Service) Stop(ctx context.Context) error {
 	s.stopReaper()
 	s.reaper.Wait()
-	var err error
-	if s.bus != nil {
-		err = s.bus.Stop(ctx)
-	}
-	if s.directory != nil {
-		s.directory.Close()
-	}
+	err := s.host.Stop(ctx)
 	if s.accounts != nil {
 		err = errors.Join(err, s.accounts.close())
 	}

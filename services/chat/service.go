@@ -29,6 +29,7 @@ type Config struct {
 
 // Service is a running copy of the service.
 type Service struct {
+	host     *session.Host
 	bus      *bus.Service
 	js       jetstream.JetStream
 	edges    jetstream.KeyValue // the edges' leases
@@ -57,20 +58,6 @@ func Start(ctx context.Context, cfg Config) (*Service, error) {
 		cfg.trust = trustFor
 	}
 	s := &Service{trust: cfg.trust, log: cfg.Log.With("service", "chat")}
-	var err error
-	s.bus, err = bus.NewService(ctx, bus.Config{
-		Name:        "chat",
-		Description: "lobby lines, whispers, history",
-		Dialer:      cfg.NATS,
-		Log:         cfg.Log,
-		// The directory is opened on the service's own connection, so after this.
-		Authorize: func(ctx context.Context, user, id string) (bus.Identity, error) {
-			return s.sessions.Authorize(cfg.Bare)(ctx, user, id)
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
 	if err := s.serve(ctx, cfg); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.DrainFor)
 		defer cancel()
@@ -80,17 +67,18 @@ func Start(ctx context.Context, cfg Config) (*Service, error) {
 }
 
 func (s *Service) serve(ctx context.Context, cfg Config) (err error) {
-	if s.js, err = jetstream.New(s.bus.Conn()); err != nil {
+	s.host, err = session.Serve(ctx, bus.Config{
+		Name:        "chat",
+		Description: "lobby lines, whispers, history",
+		Dialer:      cfg.NATS,
+		Log:         cfg.Log,
+	}, cfg.Bare, streams.Options{Replicas: cfg.Replicas})
+	if err != nil {
 		return err
 	}
-	if err := streams.Ensure(ctx, s.js, streams.Options{Replicas: cfg.Replicas}); err != nil {
-		return err
-	}
+	s.bus, s.js, s.sessions = s.host.Bus, s.host.JS, s.host.Sessions
 	if s.edges, err = s.js.KeyValue(ctx, streams.Edges); err != nil {
 		return fmt.Errorf("open leases: %w", err)
-	}
-	if s.sessions, err = session.Open(ctx, s.js, cfg.Log); err != nil {
-		return err
 	}
 	return errors.Join(
 		bus.Handle(s.bus, chatapi.Say, s.say),
@@ -102,10 +90,4 @@ func (s *Service) serve(ctx context.Context, cfg Config) (err error) {
 
 // Stop takes no more commands and answers those that it had. When ctx ends first they are
 // cut off, and Stop says so.
-func (s *Service) Stop(ctx context.Context) error {
-	err := s.bus.Stop(ctx)
-	if s.sessions != nil {
-		s.sessions.Close()
-	}
-	return err
-}
+func (s *Service) Stop(ctx context.Context) error { return s.host.Stop(ctx) }

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"gamehall/shared/bus"
 	"gamehall/shared/game21api"
 	"gamehall/shared/session"
@@ -80,9 +78,9 @@ func (c Config) withDefaults() (Config, error) {
 
 // Service plays the rounds and serves hall.game21.*. Make it with [Start].
 type Service struct {
-	bus       *bus.Service
-	directory *session.Directory
-	db        *storage.DB
+	host *session.Host
+	bus  *bus.Service
+	db   *storage.DB
 
 	store  store
 	ledger ledger
@@ -144,32 +142,18 @@ func Start(ctx context.Context, cfg Config) (_ *Service, err error) {
 // connect opens what is in NATS.
 func (s *Service) connect(ctx context.Context, cfg Config) error {
 	var err error
-	s.bus, err = bus.NewService(ctx, bus.Config{
+	s.host, err = session.Serve(ctx, bus.Config{
 		Name:        "game21",
 		Description: "the game of 21: rounds for the whole hall, and their scores",
 		Dialer:      cfg.NATS,
 		Log:         cfg.Log,
-		// The directory needs the connection that this makes, and is there before the first
-		// endpoint.
-		Authorize: func(ctx context.Context, user, session string) (bus.Identity, error) {
-			return s.directory.Authorize(cfg.Bare)(ctx, user, session)
-		},
-	})
+	}, cfg.Bare, streams.Options{Replicas: cfg.Replicas})
 	if err != nil {
 		return err
 	}
-	js, err := jetstream.New(s.bus.Conn())
-	if err != nil {
-		return err
-	}
-	if err := streams.Ensure(ctx, js, streams.Options{Replicas: cfg.Replicas}); err != nil {
-		return err
-	}
-	if s.directory, err = session.Open(ctx, js, cfg.Log); err != nil {
-		return err
-	}
+	s.bus = s.host.Bus
 	err = streams.Retry(ctx, func(ctx context.Context) (err error) {
-		s.store, err = openStore(ctx, js, cfg.Log)
+		s.store, err = openStore(ctx, s.host.JS, cfg.Log)
 		return err
 	})
 	if err != nil {
@@ -194,13 +178,7 @@ func (s *Service) release(ctx context.Context) error {
 		s.stop()
 		<-s.done
 	}
-	var err error
-	if s.bus != nil {
-		err = s.bus.Stop(ctx)
-	}
-	if s.directory != nil {
-		s.directory.Close()
-	}
+	err := s.host.Stop(ctx)
 	if s.db != nil {
 		err = errors.Join(err, s.db.Close())
 	}

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"gamehall/shared/bus"
 	"gamehall/shared/roomapi"
 	"gamehall/shared/session"
@@ -54,6 +52,7 @@ func (c Config) withDefaults() Config {
 type Service struct {
 	cfg                    Config
 	log                    *slog.Logger
+	host                   *session.Host
 	bus                    *bus.Service
 	dir                    *session.Directory
 	mirror                 *mirror
@@ -71,23 +70,6 @@ func Start(ctx context.Context, cfg Config) (*Service, error) {
 	keeping, cancelKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	reading, cancelReading := context.WithCancel(context.WithoutCancel(ctx))
 	s.endKeeping, s.endReading = cancelKeeping, cancelReading
-	var err error
-	s.bus, err = bus.NewService(ctx, bus.Config{
-		Name:        serviceName,
-		Description: "Rooms of the hall: create, join, quit, talk, who is where",
-		Dialer:      cfg.NATS,
-		Log:         cfg.Log,
-		// The directory needs the connection that this call makes; no endpoint is served before
-		// it is there.
-		Authorize: func(ctx context.Context, user, session string) (bus.Identity, error) {
-			return s.dir.Authorize(cfg.Bare)(ctx, user, session)
-		},
-	})
-	if err != nil {
-		cancelKeeping()
-		cancelReading()
-		return nil, fmt.Errorf("start room: %w", err)
-	}
 	if err := s.start(ctx, keeping, reading); err != nil {
 		return nil, errors.Join(fmt.Errorf("start room: %w", err), s.Stop(ctx))
 	}
@@ -96,17 +78,18 @@ func Start(ctx context.Context, cfg Config) (*Service, error) {
 
 // start does the rest of Start. keeping and reading are the contexts of what goes on after it.
 func (s *Service) start(ctx, keeping, reading context.Context) error {
-	js, err := jetstream.New(s.bus.Conn())
+	var err error
+	s.host, err = session.Serve(ctx, bus.Config{
+		Name:        serviceName,
+		Description: "rooms: create, join, quit, room lines",
+		Dialer:      s.cfg.NATS,
+		Log:         s.cfg.Log,
+	}, s.cfg.Bare, streams.Options{Replicas: s.cfg.Replicas, KeptFor: s.cfg.KeptFor})
 	if err != nil {
 		return err
 	}
-	if err := streams.Ensure(ctx, js, streams.Options{Replicas: s.cfg.Replicas, KeptFor: s.cfg.KeptFor}); err != nil {
-		return err
-	}
-	if s.dir, err = session.Open(ctx, js, s.log); err != nil {
-		return err
-	}
-	s.store = newStore(js, s.mirror, s.log, s.cfg.Now)
+	s.bus, s.dir = s.host.Bus, s.host.Sessions
+	s.store = newStore(s.host.JS, s.mirror, s.log, s.cfg.Now)
 	s.reading.Go(func() { s.store.follow(reading) })
 	select {
 	case <-s.mirror.loaded:
@@ -137,12 +120,9 @@ func (s *Service) start(ctx, keeping, reading context.Context) error {
 func (s *Service) Stop(ctx context.Context) error {
 	s.endKeeping()
 	s.keeping.Wait()
-	err := s.bus.Stop(ctx) // the mirror still serves what is answered meanwhile
+	err := s.host.Stop(ctx) // the mirror still serves what is answered meanwhile
 	s.endReading()
 	s.reading.Wait()
-	if s.dir != nil {
-		s.dir.Close()
-	}
 	return err
 }
 
