@@ -40,17 +40,17 @@ type parts struct {
 	log        *slog.Logger
 }
 
-// serve starts the named parts, tells opened the edge's address, and stops all of them once
+// serve starts the named parts, tells opened the edge's addresses, and stops all of them once
 // ctx ends. When one does not start, the others are stopped and its error is returned; a
 // start that ctx cut short is none.
-func (p parts) serve(ctx context.Context, names []string, opened func(tcp string)) error {
+func (p parts) serve(ctx context.Context, names []string, opened func(addresses)) error {
 	h := house{log: p.log}
-	tcp := ""
+	var at addresses
 	for _, name := range partNames {
 		if !slices.Contains(names, name) {
 			continue
 		}
-		err := h.start(ctx, p.part(name, &tcp))
+		err := h.start(ctx, p.part(name, &at))
 		if ctx.Err() != nil {
 			p.log.Info("stopping before the start was complete")
 			return h.stop()
@@ -59,7 +59,7 @@ func (p parts) serve(ctx context.Context, names []string, opened func(tcp string
 			return errors.Join(err, h.stop())
 		}
 	}
-	opened(tcp)
+	opened(at)
 	<-ctx.Done()
 	p.log.Info("stopping")
 	return h.stop()
@@ -106,8 +106,11 @@ func (p parts) natsAnswers(ctx context.Context, nc *nats.Conn) error {
 	return nil
 }
 
-// part makes the named part of the flags. The edge tells its address in tcp.
-func (p parts) part(name string, tcp *string) part {
+// addresses are where the edge listens.
+type addresses struct{ tcp, http string }
+
+// part makes the named part of the flags. The edge tells its addresses in at.
+func (p parts) part(name string, at *addresses) part {
 	f, dialer := p.flags, p.nats(p.log)
 	start := map[string]func(context.Context) (running, error){
 		"auth": func(ctx context.Context) (running, error) {
@@ -153,8 +156,8 @@ func (p parts) part(name string, tcp *string) part {
 			if err != nil {
 				return nil, helpful(err)
 			}
-			*tcp = e.TCPAddr().String()
-			p.log.Info("open", "part", edgeName, "tcp", *tcp, "http", e.HTTPAddr().String())
+			*at = addresses{e.TCPAddr().String(), e.HTTPAddr().String()}
+			p.log.Info("open", "part", edgeName, "tcp", at.tcp, "http", at.http)
 			return e, nil
 		},
 	}

@@ -46,5 +46,5 @@ func (c *runCommand) run(ctx context.Context, _, logTo io.Writer) error {
 	if err := p.waitForNATS(ctx); err != nil {
 		return err
 	}
-	return p.serve(ctx, c.Parts, func(string) { log.Info("all parts serve") })
+	return p.serve(ctx, c.Parts, func(addresses) { log.Info("all parts serve") })
 }

@@ -56,11 +56,11 @@ func (c *upCommand) run(ctx context.Context, out, logTo io.Writer) (err error) {
 		defer server.stop()
 		p.nats, at = server.dialer, server.url()
 	}
-	return p.serve(ctx, partNames, func(tcp string) { c.tell(out, tcp, at) })
+	return p.serve(ctx, partNames, func(edge addresses) { c.tell(out, edge, at) })
 }
 
 // tell tells people where the hall is and what to type.
-func (c *upCommand) tell(out io.Writer, tcp, nats string) {
+func (c *upCommand) tell(out io.Writer, edge addresses, nats string) {
 	first := "/SIGNUP yourname yourpassword"
 	if c.demo() {
 		first = "/SIGNIN netease1 123"
@@ -69,14 +69,22 @@ func (c *upCommand) tell(out io.Writer, tcp, nats string) {
 	if len(c.NATS) == 0 && !c.NATSListen.loopback() {
 		credentials = "          with the user and password in " + filepath.Join(c.Data, adminFile)
 	}
-	host, port, _ := net.SplitHostPort(tcp) // the edge made it
-	if ip := net.ParseIP(host); ip.IsUnspecified() {
-		host = "localhost"
-	}
+	host, port := reachable(edge.tcp)
+	webHost, webPort := reachable(edge.http)
 	// Nobody may read it: the hall is open all the same.
 	_, _ = fmt.Fprintf(out, `the hall is open
   talk     nc %s %s          then type: %s
+  web      http://%s
   inspect  nats -s %s service ls%s
   stop     Ctrl-C
-`, host, port, first, nats, credentials)
+`, host, port, first, net.JoinHostPort(webHost, webPort), nats, credentials)
+}
+
+// reachable is where an address of ours is reached from this machine.
+func reachable(address string) (host, port string) {
+	host, port, _ = net.SplitHostPort(address) // the edge made it
+	if ip := net.ParseIP(host); ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return host, port
 }
