@@ -73,5 +73,8 @@ func (s *Service) authenticate(ctx context.Context, req authapi.SignInRequest) (
 		}
 	}
 	err = s.hasher.in(ctx, req.Trusted, func() error { return s.check(req.Password, user.Hash) })
+	if err == nil && s.publicPassword(user.Name, req.Password) {
+		return account{}, wrongCredentials()
+	}
 	return user, err
 }
