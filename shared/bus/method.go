@@ -38,8 +38,11 @@ const (
 	// attemptFor is how long one attempt waits before the same command is sent again: longer
 	// than any healthy answer, short enough that a dead service's copy is asked soon.
 	attemptFor = time.Second
-	backOff    = 20 * time.Millisecond // doubles, with jitter, up to
-	backOffTo  = 400 * time.Millisecond
+	// leastAttempt is too short for an answer: an attempt cut off so soon would only leave it
+	// unknown whether anybody took the command.
+	leastAttempt = 5 * time.Millisecond
+	backOff      = 20 * time.Millisecond // doubles, with jitter, up to
+	backOffTo    = 400 * time.Millisecond
 )
 
 // CallOption changes how one call waits.
@@ -118,7 +121,10 @@ func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*na
 				limit = min(limit, o.patience/3)
 			}
 		}
-		if ctx.Err() != nil || limit <= 0 {
+		if until, ok := ctx.Deadline(); ok {
+			limit = min(limit, time.Until(until))
+		}
+		if ctx.Err() != nil || limit < leastAttempt {
 			return nil, silence(msg.Subject, nobody)
 		}
 		answer, err := try(ctx, nc, msg, limit)

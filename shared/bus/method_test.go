@@ -214,11 +214,14 @@ func TestCallEnds(t *testing.T) {
 			}
 			begun := time.Now()
 			_, err := echo.Call(ctx, nc, echoRequest{Text: "hi"}, tt.opts...)
-			if fault.CodeOf(err) != fault.Unavailable || errors.Is(err, bus.ErrNobody) != tt.nobody {
+			// On a busy machine the last attempt may be cut off before the server says that nobody
+			// is there; then that is not known.
+			known := !tt.nobody || errors.Is(err, bus.ErrNobody) || time.Since(begun) > 200*time.Millisecond
+			if fault.CodeOf(err) != fault.Unavailable || !known || errors.Is(err, bus.ErrNobody) && !tt.nobody {
 				t.Errorf("error %v, want unavailable, nobody there: %v", err, tt.nobody)
 			}
-			// Far more than 100 ms, for a busy machine; far less than a call without limits.
-			if took := time.Since(begun); took < 100*time.Millisecond || took > 5*time.Second {
+			// A last attempt too short for an answer is not made. Far more than 100 ms, for a busy machine; far less than a call without limits.
+			if took := time.Since(begun); took < 90*time.Millisecond || took > 5*time.Second {
 				t.Errorf("it took %v", took)
 			}
 		})
