@@ -3,6 +3,7 @@ package wire
 import (
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"gamehall/shared/fault"
@@ -155,6 +156,9 @@ func ParseLine(line []byte) (Command, error) {
 		return Command{}, err
 	}
 	text := strings.TrimSpace(string(line))
+	if typed := strings.TrimLeftFunc(text, blank); strings.HasPrefix(typed, "/") || strings.HasPrefix(typed, "／") {
+		text = typed
+	}
 	switch {
 	case text == "":
 		return Command{}, fault.New(fault.BadRequest, "the line is empty: say something, or type /HELP")
@@ -177,6 +181,12 @@ func ParseLine(line []byte) (Command, error) {
 		return c, nil
 	}
 	return Command{}, fault.New(fault.UnknownCommand, "unknown command, these are known:")
+}
+
+// blank tells what nobody sees before a slash: spaces, and the marks of zero width that some
+// programs put at the start of what they send (U+FEFF).
+func blank(r rune) bool {
+	return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' || r == '\u2060'
 }
 
 // checkText refuses what is no line of text: invalid UTF-8 (never repaired), and control
