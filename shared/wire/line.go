@@ -33,12 +33,14 @@ func (l *lines) system(format string, args ...any) { l.add("system: "+format, ar
 
 // appendClean writes s with every unsafe rune as '?': it is the last of several guards.
 func appendClean(dst []byte, s string) []byte {
-	for _, r := range s {
-		if unsafeRune(r) || r == utf8.RuneError {
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if unsafeRune(r) || r == utf8.RuneError && n == 1 {
 			dst = append(dst, '?')
-			continue
+		} else {
+			dst = append(dst, s[:n]...)
 		}
-		dst = utf8.AppendRune(dst, r)
+		s = s[n:]
 	}
 	return dst
 }
