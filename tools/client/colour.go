@@ -11,7 +11,7 @@ import (
 // on white and on black, so that nobody need say which the terminal has.
 var nameColours = []int{
 	25, 28, 29, 30, 31, 61, 62, 63, 64, 65, 66, 94, 95, 96, 97, 98, 99,
-	124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169,
+	126, 127, 128, 129, 130, 131, 132, 133, 134, 135, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169,
 }
 
 // colourOf is the colour of a name, always the same.

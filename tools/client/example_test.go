@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-
 	"fmt"
 	"net"
 	"os"

@@ -36,7 +36,7 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	switch name {
-	case "enter", "kpenter":
+	case "enter", "kpenter", "ctrl+j": // the last is what was typed before the terminal was ours
 		if m.enterLine() {
 			return m.leave()
 		}

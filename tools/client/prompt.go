@@ -2,7 +2,6 @@ package client
 
 import (
 	"strings"
-	"time"
 
 	"gamehall/shared/fault"
 	"gamehall/shared/wire"
@@ -50,7 +49,7 @@ func (p prompt) secret(input string) int {
 	return secretFrom(input)
 }
 
-// enter takes the input when it is complete. It gives true when the person wants to leave.
+// enterLine takes the input when it is complete. It gives true when the person wants to leave.
 func (m *model) enterLine() bool {
 	text := m.input.text()
 	m.input.set("")
@@ -147,7 +146,7 @@ func (m *model) help() {
 	}
 }
 
-// answered takes the outcome of a sign-up or sign-in.
+// signed takes the outcome of a sign-up or sign-in.
 func (m *model) signed(a answer) {
 	var code fault.Code
 	if a.reply.Err != nil {
@@ -162,6 +161,3 @@ func (m *model) signed(a answer) {
 		m.input.set(a.cmd.Username)
 	}
 }
-
-// since tells how long ago or ahead a time is, in whole seconds.
-func seconds(d time.Duration) int { return max(0, int((d+time.Second-1)/time.Second)) }

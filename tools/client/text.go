@@ -69,7 +69,19 @@ func (w screenWidth) cut(text string, width int) string {
 	if width <= 0 {
 		return ""
 	}
-	return w.method.Truncate(text, width, "…")
+	if w.of(text) <= width {
+		return text
+	}
+	used, end := 0, 0
+	for _, c := range characters(text) {
+		n := w.of(c)
+		if used+n > width-1 {
+			break
+		}
+		used += n
+		end += len(c)
+	}
+	return text[:end] + "…"
 }
 
 // fit gives cleaned text in exactly width columns.
@@ -105,6 +117,9 @@ func (w screenWidth) wrap(text string, first, rest int) []string {
 		used, most = 0, rest
 	}
 	for _, word := range words(text) {
+		if word == " " && used == 0 && len(rows) > 0 {
+			continue // a row that others come before begins with a word
+		}
 		n := w.of(word)
 		if used+n > most && used > 0 && n <= rest {
 			flush()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -12,7 +13,7 @@ import (
 const (
 	widthLeast  = 20 // below that, and below heightLeast, only the input is shown
 	heightLeast = 5
-	sideFrom    = 60 // from this width on there is room to show who is here
+	sideFrom    = 66 // from this width on there is room to show who is here
 	sideWidth   = 22
 )
 
@@ -168,10 +169,11 @@ func (m *model) status() string {
 	if right != "" {
 		right += " "
 	}
-	if m.w.of(right) > m.width-2 {
+	// When it gets narrow, the round's numbers are worth more than where one is; when the
+	// next round starts is not.
+	if n := m.w.of(right); n > m.width-2 || !m.round.open && m.w.of(left)+n > m.width {
 		right = ""
 	}
-	// When it gets narrow, the round's numbers are worth more than where one is.
 	return barStyle.Render(m.w.fit(left, m.width-m.w.of(right)) + right)
 }
 
@@ -181,7 +183,8 @@ func (m *model) linkText() string {
 	case connected:
 		return "●"
 	case lost:
-		return fmt.Sprintf("○ again in %d s", seconds(m.link.next.Sub(m.now())))
+		left := m.link.next.Sub(m.now()) + time.Second - 1 // in whole seconds, rounded up
+		return fmt.Sprintf("○ again in %d s", max(0, left/time.Second))
 	case away:
 		return "○ disconnected"
 	}
