@@ -29,7 +29,8 @@ type plain struct {
 	out     io.Writer
 	errOut  io.Writer
 
-	failed chan error // the first thing that ends it
+	met    chan struct{} // closed at the first connection
+	failed chan error    // the first thing that ends it
 
 	mu       sync.Mutex // guards the rest: commands and what is heard both write
 	user     string
@@ -40,7 +41,7 @@ type plain struct {
 
 // runPlain speaks lines until in or ctx ends.
 func runPlain(ctx context.Context, dial func(context.Context) (net.Conn, error), in io.Reader, out, errOut io.Writer) error {
-	p := &plain{out: out, errOut: errOut, failed: make(chan error, 1)}
+	p := &plain{out: out, errOut: errOut, met: make(chan struct{}), failed: make(chan error, 1)}
 	p.session = newSession(dial, p.tell)
 	// Signing out outlives ctx, so the session does, too.
 	sessionCtx, hangUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -55,6 +56,9 @@ func runPlain(ctx context.Context, dial func(context.Context) (net.Conn, error),
 	for {
 		select {
 		case <-ctx.Done():
+			if !p.signedIn() {
+				return nil
+			}
 			return p.leave(context.WithoutCancel(ctx), goodbyeWithin)
 		case err := <-p.failed:
 			return err
@@ -116,6 +120,12 @@ func (p *plain) ask(ctx context.Context, cmd wire.Command) error {
 // leave signs out, so that what was said before has come to its end. within bounds it.
 func (p *plain) leave(ctx context.Context, within time.Duration) error {
 	if !p.signedIn() {
+		select { // whoever asked for nothing is told, too, that nobody is there
+		case <-p.met:
+		case err := <-p.failed:
+			return err
+		case <-ctx.Done():
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		return p.writeErr
@@ -177,6 +187,8 @@ func (p *plain) link(l link, now time.Time) {
 	case connected:
 		if p.seen {
 			_, _ = fmt.Fprintln(p.errOut, "connected again")
+		} else {
+			close(p.met)
 		}
 		p.seen, p.lostAt = true, time.Time{}
 	case away:

@@ -216,9 +216,11 @@ func TestPipeFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = l.Close()
-		err = Run(t.Context(), Config{Addr: l.Addr().String()}, strings.NewReader("hi\n"), io.Discard, io.Discard)
-		if err == nil || !strings.Contains(err.Error(), "cannot connect") {
-			t.Errorf("error %v", err)
+		for _, in := range []string{"hi\n", ""} {
+			err = Run(t.Context(), Config{Addr: l.Addr().String()}, strings.NewReader(in), io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), "cannot connect") {
+				t.Errorf("input %q: error %v", in, err)
+			}
 		}
 	})
 	t.Run("thrown out", func(t *testing.T) {

@@ -4,137 +4,56 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/creack/pty"
-
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/wire"
+	"gamehall/tools/client/vttest"
 )
 
-// terminalWindow is the client at a pseudo-terminal.
-type terminalWindow struct {
+// window is the client at a pseudo-terminal.
+type window struct {
+	*vttest.Terminal
 	t     testing.TB
-	keys  *os.File
-	vt    *vt
 	ended chan error
 	stop  context.CancelFunc
 }
 
 // openWindow starts the client as Run does at a terminal.
-func openWindow(t testing.TB, addr, user string, width, height int) *terminalWindow {
+func openWindow(t testing.TB, addr, user string, width, height int) *window {
 	t.Helper()
-	master, tty, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &terminalWindow{t: t, keys: master, vt: newVT(width, height), ended: make(chan error, 1)}
-	if err := pty.Setsize(master, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}); err != nil {
-		t.Fatal(err)
-	}
 	where, err := parseAddress(addr, "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	term, tty := vttest.Open(t, width, height)
 	ctx, stop := context.WithCancel(t.Context())
-	w.stop = stop
+	w := &window{Terminal: term, t: t, ended: make(chan error, 1), stop: stop}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		buf := make([]byte, 4096)
-		for {
-			n, err := master.Read(buf)
-			if n > 0 {
-				_, _ = w.vt.Write(buf[:n])
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	go func() {
 		w.ended <- runScreen(ctx, where, user, tty, tty, tea.WithEnvironment([]string{"TERM=xterm-256color", "LANG=C.UTF-8"}))
-		_ = tty.Close()
 	}()
-	t.Cleanup(func() {
-		stop()
-		_ = tty.Close()
-		_ = master.Close()
-		<-done
-	})
+	t.Cleanup(func() { stop(); <-done })
 	return w
 }
 
-// press types keys.
-func (w *terminalWindow) press(keys ...string) {
+func (w *window) resize(width, height int) {
 	w.t.Helper()
-	for _, k := range keys {
-		if _, err := w.keys.WriteString(k); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-}
-
-// await waits until the screen shows what matches.
-func (w *terminalWindow) await(pattern string) {
-	w.t.Helper()
-	re := regexp.MustCompile(pattern)
-	w.until(pattern, re.MatchString)
-}
-
-func (w *terminalWindow) until(what string, ok func(screen string) bool) {
-	w.t.Helper()
-	deadline := time.After(patience)
-	for {
-		w.vt.mu.Lock()
-		seen, more := w.vt.seen(), w.vt.more
-		w.vt.mu.Unlock()
-		if ok(seen) {
-			return
-		}
-		select {
-		case <-more:
-		case err := <-w.ended:
-			w.ended <- err
-			w.t.Fatalf("it ended (%v) before it showed %s", err, what)
-		case <-deadline:
-			w.t.Fatalf("it does not show %s, but:\n%s", what, seen)
-		}
-	}
-}
-
-// shows waits until the screen is this, times aside.
-func (w *terminalWindow) shows(want string) {
-	w.t.Helper()
-	want = strings.TrimPrefix(want, "\n")
-	w.until("\n"+want, func(screen string) bool {
-		return regexp.MustCompile(`\b\d\d:\d\d\b`).ReplaceAllString(screen, "00:00") == want
-	})
-}
-
-func (w *terminalWindow) resize(width, height int) {
-	w.t.Helper()
-	w.vt.mu.Lock()
-	w.vt.resize(width, height)
-	w.vt.mu.Unlock()
-	if err := pty.Setsize(w.keys, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}); err != nil {
-		w.t.Fatal(err)
-	}
+	w.Resize(width, height)
 	// The terminal is not this process's own, so nobody else tells it.
 	if err := syscall.Kill(os.Getpid(), syscall.SIGWINCH); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// leaves waits until the client has ended well, with nothing sent that a terminal need not
-// know.
-func (w *terminalWindow) leaves() {
+// leaves waits until the client has ended well.
+func (w *window) leaves() {
 	w.t.Helper()
 	select {
 	case err := <-w.ended:
@@ -142,25 +61,9 @@ func (w *terminalWindow) leaves() {
 			w.t.Errorf("it ended with %v", err)
 		}
 	case <-time.After(patience):
-		w.t.Fatalf("it does not end:\n%s", w.vt.screen())
+		w.t.Fatalf("it does not end:\n%s", w.Screen)
 	}
-	deadline := time.After(patience)
-	for {
-		w.vt.mu.Lock()
-		alt, more, odd := w.vt.alt, w.vt.more, w.vt.odd
-		w.vt.mu.Unlock()
-		if !alt {
-			if len(odd) > 0 {
-				w.t.Errorf("it sent %q", odd)
-			}
-			return
-		}
-		select {
-		case <-more:
-		case <-deadline:
-			w.t.Fatal("it left the alternate screen on")
-		}
-	}
+	w.Restored()
 }
 
 // TestScreen plays an evening at a real pseudo-terminal and compares the whole screen.
@@ -168,15 +71,15 @@ func TestScreen(t *testing.T) {
 	t.Parallel()
 	hall := newFakeHall()
 	w := openWindow(t, hall.listen(t), "", 70, 12)
-	w.await(`(?m)^ ●\n?`)
-	w.press("ann\r", "secret1")
-	w.await(`password for ann> •••••••\n`)
-	w.press("\r")
-	w.await("welcome, ann")
+	w.Await(`(?m)^ ●\n?`)
+	w.Press("ann\rsecret1")
+	w.Await(`password for ann> •••••••\n`)
+	w.Press("\r")
+	w.Await("welcome, ann")
 	hall.tell("lobby", event.Event{Kind: event.Joined, User: "bob"})
 	hall.tell("lobby", event.Event{Kind: event.Chat, From: "bob", Text: "hi, ann! Are you there? This is a line that does not fit."})
-	w.press("yes, I am\r")
-	w.shows(`
+	w.Press("yes, I am\r")
+	w.Shows(`
  lobby
                                                 │ 2 in the hall
                                                 │ ann
@@ -191,12 +94,12 @@ func TestScreen(t *testing.T) {
 >
 `)
 	// A room, and a whisper that nobody looks at.
-	w.press("/createroom The Nook\r")
-	w.await("you created and joined The Nook")
+	w.Press("/createroom The Nook\r")
+	w.Await("you created and joined The Nook")
 	hall.send(wire.Private{Kind: wire.KindWhisper, From: "bob", To: "ann", Text: "psst"})
 	hall.tell("lobby", event.Event{Kind: event.Chat, From: "bob", Text: "where is she"})
-	w.press("quiet here\r")
-	w.shows(`
+	w.Press("quiet here\r")
+	w.Shows(`
  lobby (1)  The Nook  bob (1)
                                                 │ 1 in the room
                                                 │ ann
@@ -212,7 +115,7 @@ func TestScreen(t *testing.T) {
 `)
 	// Smaller, down to the least, and back.
 	w.resize(20, 5)
-	w.shows(`
+	w.Shows(`
  The Nook  bob (1)
 joined The Nook
 ann: quiet here
@@ -220,9 +123,9 @@ ann: quiet here
 >
 `)
 	w.resize(12, 3)
-	w.shows("\n>\n\n\n")
+	w.Shows("\n>\n\n\n")
 	w.resize(40, 6)
-	w.shows(`
+	w.Shows(`
  lobby (1)  The Nook  bob (1)
 
 00:00 you created and joined The Nook
@@ -233,13 +136,13 @@ ann: quiet here
 	// The connection breaks; nothing is lost, nothing doubled.
 	hall.cut()
 	hall.tell("room:The Nook", event.Event{Kind: event.RoomChat, Room: "The Nook", From: "bob", Text: "found you"})
-	w.press("back again\r")
+	w.Press("back again\r")
 	w.resize(40, 10)
-	w.await(`(?s)ann: quiet here\n.*connected again\n\d\d:\d\d bob: found you\n\d\d:\d\d ann: back again\n`)
-	if n := strings.Count(w.vt.screen(), "found you"); n != 1 {
+	w.Await(`(?s)ann: quiet here\n.*connected again\n\d\d:\d\d bob: found you\n\d\d:\d\d ann: back again\n`)
+	if n := strings.Count(w.Screen.String(), "found you"); n != 1 {
 		t.Errorf("a line is shown %d times", n)
 	}
-	w.press("\x03")
+	w.Press("\x03")
 	w.leaves()
 	want(t, "sign-outs", len(hall.commands(wire.SignOut)), 1)
 }
@@ -250,8 +153,8 @@ func TestScreenHostile(t *testing.T) {
 	t.Parallel()
 	hall := newFakeHall()
 	w := openWindow(t, hall.listen(t), "ann", 50, 8)
-	w.press("secret1\r")
-	w.await("welcome, ann")
+	w.Press("secret1\r")
+	w.Await("welcome, ann")
 	for i, text := range []string{
 		"\x1b[2J\x1b[H cleared", "\x1b]52;c;aGFja2Vk\x07 copied", "\u009b31m red", "\u202egnp.exe", "a\u200bb\u2060c\ufeffd",
 		"line\r\nbob: forged", "\x1bPq\x1b\\", "\u2067turned\u2069", strings.Repeat("é\u0301\u0302\u0303\u0304\u0305\u0306", 3), "日本語のテキストです、幅は二倍です、折り返します",
@@ -259,17 +162,15 @@ func TestScreenHostile(t *testing.T) {
 	} {
 		hall.tell("lobby", event.Event{Kind: event.Chat, From: "bob\x1b[31m", Text: text})
 		hall.tell("lobby", event.Event{Kind: event.Chat, From: "bob", Text: fmt.Sprint("still here ", i)})
-		w.await(fmt.Sprint("bob: still here ", i, `\n ● ann`))
+		w.Await(fmt.Sprint("bob: still here ", i, `\n ● ann`))
 	}
-	w.vt.mu.Lock()
-	raw := w.vt.raw.String()
-	w.vt.mu.Unlock()
+	raw := w.Screen.Raw()
 	for _, bad := range []string{"\x1b]52", "\u009b", "\u202e", "\u2067", "\u200b", "\u2060", "\ufeff", "\x1bPq\x1b", "\x07", "\x00", "\x7f"} {
 		if strings.Contains(raw, bad) {
 			t.Errorf("the terminal was sent %q", bad)
 		}
 	}
-	w.press("/QUIT\r")
+	w.Press("/QUIT\r")
 	w.leaves()
 }
 
@@ -281,24 +182,24 @@ func TestScreenHistory(t *testing.T) {
 		hall.tell("lobby", event.Event{Kind: event.Chat, From: "bob", Text: fmt.Sprintf("old line %03d.", i)})
 	}
 	w := openWindow(t, hall.listen(t), "ann", 40, 10)
-	w.press("secret1\r")
-	w.await(`(?s)old line 119\..*welcome, ann`)
+	w.Press("secret1\r")
+	w.Await(`(?s)old line 119\..*welcome, ann`)
 	for range 25 {
-		w.press("\x1b[5~")
+		w.Press("\x1b[5~")
 	}
-	w.until("the first line", func(screen string) bool {
+	w.Until("the first line", func(screen string) bool {
 		if strings.Contains(screen, "old line 000.") {
 			return true
 		}
-		w.press("\x1b[5~")
+		w.Press("\x1b[5~")
 		return false
 	})
 	hall.tell("lobby", event.Event{Kind: event.Chat, From: "bob", Text: "new line"})
-	w.await(`▼ PgDn`)
+	w.Await(`▼ PgDn`)
 	for range 40 {
-		w.press("\x1b[6~")
+		w.Press("\x1b[6~")
 	}
-	w.await(`(?s)welcome, ann\n\d\d:\d\d bob: new line\n ● ann`)
+	w.Await(`(?s)welcome, ann\n\d\d:\d\d bob: new line\n ● ann`)
 	w.stop()
 	w.leaves()
 }
@@ -308,46 +209,44 @@ func TestScreenSignsIn(t *testing.T) {
 	t.Parallel()
 	hall := newFakeHall()
 	w := openWindow(t, hall.listen(t), "", 60, 10)
-	w.press("/SIGNIN ann wrong")
-	w.await(`name> /SIGNIN ann •••••\n`)
-	w.press("\r")
-	w.await("wrong account or password")
-	w.await(`name> ann\n`)
-	w.press("\r\x1b", "") // the password is asked for; Escape goes back
-	w.await(`name>\n`)
-	w.press("/signup carl\r")
-	w.await(`new password for carl>`)
-	w.press("secret1\r")
-	w.await("welcome, carl")
-	w.press("/PASSWD secret1 other22")
-	w.await(`> /PASSWD •••••••••••••••\n`)
-	w.press("\x15")
-	w.press("\x1b[A\x1b[A\x1b[A\x1b[A")
-	w.await(`> /signup carl\n`)
+	w.Press("/SIGNIN ann wrong")
+	w.Await(`name> /SIGNIN ann •••••\n`)
+	w.Press("\r")
+	w.Await("wrong account or password")
+	w.Await(`name> ann\n`)
+	w.Press("\r\x1b") // the password is asked for; Escape goes back
+	w.Await(`name>\n`)
+	w.Press("/signup carl\r")
+	w.Await(`new password for carl>`)
+	w.Press("secret1\r")
+	w.Await("welcome, carl")
+	w.Press("/PASSWD secret1 other22")
+	w.Await(`> /PASSWD •••••••••••••••\n`)
+	w.Press("\x15")
+	w.Press("\x1b[A\x1b[A\x1b[A\x1b[A")
+	w.Await(`> /signup carl\n`)
 
 	// Somebody takes the session over, and it is taken back.
 	hall.locked(func() {
 		hall.sessions["carl"].conn.write(wire.PrivateObject(wire.Private{Kind: wire.KindClosing, Reason: wire.SignedInElsewhere}, time.Now()))
 		hall.refuse[wire.SignIn] = &fault.Error{Code: fault.AlreadySignedIn, Message: "can't sign in repeatedly"}
 	})
-	w.await("signed in elsewhere")
-	w.await("○ disconnected")
-	w.press("\x15carl\rsecret1\r")
-	w.await(`end your other session\? y/n>`)
+	w.Await("signed in elsewhere")
+	w.Await("○ disconnected")
+	w.Press("\x15carl\rsecret1\r")
+	w.Await(`end your other session\? y/n>`)
 	hall.locked(func() { delete(hall.refuse, wire.SignIn) })
-	w.press("y\r")
-	w.await(`●\s+carl|● carl`)
+	w.Press("y\r")
+	w.Await(`●\s+carl|● carl`)
 	if all := hall.commands(wire.SignIn); !all[len(all)-1].Takeover {
 		t.Error("it did not ask for a takeover")
 	}
-	w.vt.mu.Lock()
-	raw := w.vt.raw.String()
-	w.vt.mu.Unlock()
+	raw := w.Screen.Raw()
 	for _, secret := range []string{"secret", "wrong\r", "other22"} {
 		if strings.Contains(raw, secret) {
 			t.Errorf("the terminal was sent %q", secret)
 		}
 	}
-	w.press("\x04")
+	w.Press("\x04")
 	w.leaves()
 }

@@ -1,16 +1,18 @@
-package client
+package vttest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/charmbracelet/x/ansi"
 )
 
-// vt is a terminal's screen: as much of an xterm as a full-screen program needs. What it does
-// not know it writes down, so that a screen that it shows can be believed.
-type vt struct {
+// Screen is a terminal's screen: as much of an xterm as a full-screen program needs. What is
+// written to it is what a program sends. What it does not know it writes down, so that a
+// screen that it shows can be believed. Any goroutine may call its methods.
+type Screen struct {
 	mu       sync.Mutex
 	more     chan struct{} // closed at the next write
 	parser   *ansi.Parser
@@ -25,8 +27,9 @@ type vt struct {
 	odd      []string // sequences that it does not know
 }
 
-func newVT(width, height int) *vt {
-	v := &vt{parser: ansi.NewParser(), more: make(chan struct{})}
+// NewScreen gives an empty screen.
+func NewScreen(width, height int) *Screen {
+	v := &Screen{parser: ansi.NewParser(), more: make(chan struct{})}
 	v.resize(width, height)
 	v.parser.SetHandler(ansi.Handler{
 		Print: v.print, Execute: v.execute, HandleCsi: v.csi, HandleEsc: v.esc,
@@ -43,7 +46,8 @@ func newVT(width, height int) *vt {
 	return v
 }
 
-func (v *vt) Write(p []byte) (int, error) {
+// Write takes what a program sends. It never fails.
+func (v *Screen) Write(p []byte) (int, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.raw.Write(p)
@@ -53,8 +57,7 @@ func (v *vt) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// resize changes the size as terminals do: rows are kept, from the top.
-func (v *vt) resize(width, height int) {
+func (v *Screen) resize(width, height int) {
 	cells := make([][]string, height)
 	for y := range cells {
 		cells[y] = blankRow(width)
@@ -74,14 +77,50 @@ func blankRow(width int) []string {
 	return row
 }
 
-// screen gives what is seen, without blanks at the ends of rows.
-func (v *vt) screen() string {
+// Resize changes the size as terminals do: rows are kept, from the top.
+func (v *Screen) Resize(width, height int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.resize(width, height)
+}
+
+// String gives what is seen, without blanks at the ends of rows.
+func (v *Screen) String() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.seen()
 }
 
-func (v *vt) seen() string {
+// Raw gives all that was ever sent.
+func (v *Screen) Raw() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.raw.String()
+}
+
+// Unknown gives what was sent and is not known: what a terminal need not know, or what a
+// program let through.
+func (v *Screen) Unknown() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.odd)
+}
+
+// Alternate tells whether a program has the whole screen.
+func (v *Screen) Alternate() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.alt
+}
+
+// next gives a channel that is closed when more is sent than before the call.
+func (v *Screen) next() <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.more
+}
+
+func (v *Screen) seen() string {
 	var b strings.Builder
 	for _, row := range v.cells {
 		b.WriteString(strings.TrimRight(strings.Join(row, ""), " ") + "\n")
@@ -89,7 +128,7 @@ func (v *vt) seen() string {
 	return b.String()
 }
 
-func (v *vt) print(r rune) {
+func (v *Screen) print(r rune) {
 	width := ansi.WcWidth.StringWidth(string(r))
 	if width == 0 {
 		x := max(0, v.x-1)
@@ -113,7 +152,7 @@ func (v *vt) print(r rune) {
 	}
 }
 
-func (v *vt) down() {
+func (v *Screen) down() {
 	if v.y == v.end-1 {
 		v.scroll(v.top, 1)
 		return
@@ -122,7 +161,7 @@ func (v *vt) down() {
 }
 
 // scroll moves the rows from y to the region's end up by n, or down.
-func (v *vt) scroll(y, n int) {
+func (v *Screen) scroll(y, n int) {
 	width := len(v.cells[0])
 	for ; n > 0; n-- {
 		copy(v.cells[y:v.end], v.cells[y+1:v.end])
@@ -134,7 +173,7 @@ func (v *vt) scroll(y, n int) {
 	}
 }
 
-func (v *vt) execute(b byte) {
+func (v *Screen) execute(b byte) {
 	v.wrap = v.wrap && b != '\r' && b != '\b'
 	switch b {
 	case '\r':
@@ -150,7 +189,7 @@ func (v *vt) execute(b byte) {
 	}
 }
 
-func (v *vt) esc(cmd ansi.Cmd) {
+func (v *Screen) esc(cmd ansi.Cmd) {
 	switch cmd.Final() {
 	case '7':
 		v.saved = [2]int{v.x, v.y}
@@ -170,7 +209,7 @@ func (v *vt) esc(cmd ansi.Cmd) {
 	}
 }
 
-func (v *vt) csi(cmd ansi.Cmd, params ansi.Params) {
+func (v *Screen) csi(cmd ansi.Cmd, params ansi.Params) {
 	n, _, _ := params.Param(0, 1)
 	n = max(1, n)
 	first, _, _ := params.Param(0, 0)
@@ -261,7 +300,7 @@ func (v *vt) csi(cmd ansi.Cmd, params ansi.Params) {
 }
 
 // mode takes private modes, of which only the alternate screen matters here, and questions.
-func (v *vt) mode(cmd ansi.Cmd, mode int) {
+func (v *Screen) mode(cmd ansi.Cmd, mode int) {
 	switch {
 	case cmd.Prefix() == '?' && (cmd.Final() == 'h' || cmd.Final() == 'l'):
 		if mode == 1049 {

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"gamehall/shared/natstest"
+	"gamehall/tools/client/vttest"
+)
+
+// TestClientPipe: the client as a pipe says what a terminal with nc would be told.
+func TestClientPipe(t *testing.T) {
+	t.Parallel()
+	hall := startHall(t, t.TempDir())
+	ann := hall.signIn("netease1", "123")
+	ctx, cancel := context.WithTimeout(t.Context(), natstest.Wait)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "hall", "client", hall.tcp)
+	cmd.Stdin = strings.NewReader("/WHO\n/SIGNIN netease2 123\nhi from a pipe\n/W netease1 psst\n/CREATEROOM Room 1\n/CHATROOM echo\n" +
+		"/MEMBERS\n/HISTORY 1\n/QUITROOM\n/JOINROOM room 1\n/21GAME 1+1\n/SIGNIN netease1 123\nbye")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var got []string
+	for line := range strings.Lines(string(out)) {
+		m := regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (.*)\n$`).FindStringSubmatch(line)
+		if m == nil {
+			t.Fatalf("line %q has no time", line)
+		}
+		got = append(got, m[1])
+	}
+	want := []string{
+		"system: please sign in first",
+		"system: welcome, netease2",
+		"netease2: hi from a pipe",
+		"(to netease1) psst",
+		"system: you created and joined Room 1",
+		"[Room 1] netease2: echo",
+		"[Room 1] system: 1 here: netease2",
+		"[Room 1] netease2: echo",
+		"system: you left Room 1",
+		"system: you joined Room 1",
+		"system: no round is open",
+		"system: can't sign in repeatedly",
+		"netease2: bye",
+		"system: bye, netease2",
+	}
+	if len(got) != len(want) {
+		t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], want[i]) {
+			t.Errorf("line %d: got %q, want %q", i+1, got[i], want[i])
+		}
+	}
+	ann.hears("system: netease2 joined the hall")
+	ann.hears("netease2: hi from a pipe")
+	ann.hears("(whisper) netease2: psst")
+	ann.hears("netease2: bye")
+	ann.hears("system: netease2 left the hall")
+
+	code, text := runHall(t, "client", "127.0.0.1:1")
+	if code != exitFailed || !strings.Contains(text, "cannot connect") {
+		t.Errorf("where nobody is: exit code %d, %q", code, text)
+	}
+}
+
+// TestClientScreen: the client at a terminal, through a restart of the hall by kill -9.
+func TestClientScreen(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	hall := startHall(t, data)
+	bob := hall.signIn("netease2", "123")
+	cmd := exec.Command("hall", "client", hall.tcp, "--user", "netease1")
+	cmd.Env = append(cmd.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8")
+	w := vttest.Start(t, cmd, 78, 11)
+	w.Await(`password for netease1>`)
+	w.Press("123\r")
+	w.Await("welcome, netease1")
+	bob.hears("system: netease1 joined the hall")
+	bob.says("hi, netease1")
+	w.Await("netease2: hi, netease1")
+	w.Press("hi, net\t")
+	w.Await("> hi, netease")
+	w.Press("\x15hello\r")
+	bob.hears("netease1: hello")
+	w.Press("/createroom Nook\r")
+	w.Await(`(?s)lobby  Nook.*you created and joined Nook.*● netease1 in Nook`)
+	bob.says("/W netease1 psst")
+	w.Await(` Nook  netease2 \(1\)`)
+	bob.says("/JOINROOM nook")
+	w.Await(`(?s)2 in the room\n.*│ netease1\n.*│ netease2\n`)
+	w.Press("one\r")
+	bob.hears("[Nook] netease1: one")
+	w.Resize(30, 7)
+	w.Shows(`
+ lobby  Nook  netease2 (1)
+
+you created and joined Nook
+netease2 joined
+netease1: one
+ ● netease1 in Nook
+>
+`)
+	w.Resize(60, 14)
+
+	hall.kill()
+	w.Await("○ again in")
+	w.Press("two\r")
+	again := launch(t, "up", "--data", data, "--tcp", hall.tcp, "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0")
+	again.await(again.out, talkLine)
+	w.Await(`connected again\n(.*\n)*.*netease1: two\n`)
+	w.Press("three\r")
+	w.Await(`netease1: two\n.*netease1: three\n`)
+	for _, line := range []string{": one\n", ": two\n", ": three\n"} {
+		if n := strings.Count(w.Screen.String(), line); n != 1 {
+			t.Errorf("%q is shown %d times:\n%s", line, n, w.Screen)
+		}
+	}
+	w.Press("\x03")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	w.Restored()
+}
