@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"gamehall/shared/fault"
+	"gamehall/shared/name"
 )
 
 // addresses bounds what one address may do. Trusted ones may do all. The counts are this
@@ -28,7 +29,7 @@ type addresses struct {
 	allUps  *rate.Limiter
 }
 
-// pair is a user's name as typed, case aside, and an address.
+// pair is a user's name and an address.
 type pair struct {
 	user string
 	addr netip.Prefix
@@ -118,17 +119,29 @@ func (a *addresses) close(c *conn) {
 	}
 }
 
-// signUp counts a sign-up. Fault: rate_limited.
-func (a *addresses) signUp(c *conn) error {
+// signUp counts a sign-up. undo takes it back when no account came of it: a name that is
+// taken must not cost one of the few accounts that an address may make. The attempt itself
+// counts as a sign-in does, since it may cost a hash. Fault: rate_limited.
+func (a *addresses) signUp(c *conn) (undo func(), err error) {
 	if c.trusted {
-		return nil
+		return func() {}, nil
 	}
+	now, from := time.Now(), customer(c.addr)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.signUps.get(customer(c.addr)).Allow() || !a.allUps.Allow() {
-		return fault.New(fault.RateLimited, "too many new accounts from your network, please try again later")
+	if !a.signIns.get(from).AllowN(now, 1) {
+		return nil, fault.New(fault.RateLimited, "too many attempts, please try again in a minute")
 	}
-	return nil
+	one, all := a.signUps.get(from).ReserveN(now, 1), a.allUps.ReserveN(now, 1)
+	undo = func() {
+		one.CancelAt(now)
+		all.CancelAt(now)
+	}
+	if one.DelayFrom(now) > 0 || all.DelayFrom(now) > 0 {
+		undo()
+		return nil, fault.New(fault.RateLimited, "too many new accounts from your network, please try again later")
+	}
+	return undo, nil
 }
 
 // signIn counts a sign-in, and holds it for a while when its user is asked for too often: an
@@ -137,7 +150,11 @@ func (a *addresses) signIn(ctx context.Context, c *conn, user string) error {
 	if c.trusted {
 		return nil
 	}
-	user = strings.ToLower(user)
+	if canonical, err := name.User(user); err == nil {
+		user = canonical // in whatever form it was typed
+	} else {
+		user = strings.ToLower(user)
+	}
 	from := customer(c.addr)
 	a.mu.Lock()
 	ok := a.signIns.get(from).Allow() && a.pairs.get(pair{user, from}).Allow()

@@ -210,12 +210,16 @@ func (c *conn) quit() {
 
 // signUp makes an account.
 func (c *conn) signUp(ctx context.Context, cmd wire.Command) (wire.Reply, error) {
-	if err := c.edge.addresses.signUp(c); err != nil {
+	undo, err := c.edge.addresses.signUp(c)
+	if err != nil {
 		return wire.Reply{}, err
 	}
 	req := authapi.SignUpRequest{Username: cmd.Username, Password: cmd.Password, Trusted: c.trusted}
 	got, err := authapi.SignUp.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
 	if err != nil {
+		if code := fault.CodeOf(err); code != fault.Unavailable && code != fault.Internal { // else it may have been made
+			undo()
+		}
 		return wire.Reply{}, err
 	}
 	return wire.Reply{User: got.User}, nil
