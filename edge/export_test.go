@@ -65,3 +65,13 @@ func (e *Edge) Hold(t *testing.T, do func()) {
 	defer ch.mu.Unlock()
 	do()
 }
+
+// Begun tells how many connections have begun a line and not ended it.
+func (e *Edge) Begun() (n int) {
+	for _, c := range e.sessions.all() {
+		if c.begun.Load() != 0 {
+			n++
+		}
+	}
+	return n
+}
