@@ -132,11 +132,14 @@ export class Actions {
 
   // entered finds out what the room is called: somebody may have typed it in another case.
   async entered(seq) {
-    const { room } = await this.membership();
+    const { hall } = this;
+    const { room, members } = await this.membership();
     if (!room) return;
-    this.hall.enter(room, seq);
+    hall.enter(room, seq);
+    hall.inRoomAre(members);
     // What was said before we knew whose events these are is in the history.
-    await this.fill(this.hall.room);
+    await this.fill(hall.room);
+    if (hall.room) hall.select(hall.room);
     await this.listRooms();
   }
 
@@ -150,13 +153,10 @@ export class Actions {
     await this.listRooms();
   }
 
-  /** membership asks which room we are in. */
+  /** membership asks which room we are in, "" for none, and with whom. */
   async membership() {
     try {
-      const { room, members } = await this.net.call('room.members');
-      this.hall.members = new Set(members);
-      if (this.hall.roomChannel === `room:${room}`) this.hall.tell('members');
-      return { room, members };
+      return await this.net.call('room.members');
     } catch (fault) {
       if (fault.code === 'not_in_room') return { room: '', members: [] };
       throw fault;
@@ -172,10 +172,8 @@ export class Actions {
     }
     const known = hall.roomChannel === `room:${name}`;
     if (!known) hall.enter(name, 0);
-    const { members } = await this.membership();
-    hall.members = new Set(members);
-    hall.tell('members');
-    if (!known) await this.fill(hall.room);
+    hall.inRoomAre((await this.membership()).members);
+    if (!known && hall.room) await this.fill(hall.room);
   }
 
   async listRooms() {

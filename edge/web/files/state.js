@@ -313,6 +313,12 @@ export class Hall {
     this.tell('members');
   }
 
+  /** inRoomAre takes the names of the room's members. */
+  inRoomAre(members) {
+    this.members = new Set(members);
+    this.tell('members');
+  }
+
   leave() {
     if (!this.room) return;
     const { room } = this;

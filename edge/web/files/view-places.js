@@ -81,7 +81,7 @@ export class Places {
     write(get('room-error'), '');
     try {
       await what();
-      if (this.hall.room) this.go(this.hall.room);
+      if (this.hall.room) this.go(this.hall.room); // on a phone, to where one talks
       return true;
     } catch (fault) {
       write(get('room-error'), sentence(fault.message));

@@ -1,0 +1,267 @@
+//go:build browser
+
+package browser
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds each wait: a browser on a busy machine is slow.
+const patience = 30 * time.Second
+
+// build builds the program once for all tests.
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "hall-browser-")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "hall")
+	out, err := exec.Command("go", "build", "-o", binary, "../hall").CombinedOutput()
+	if err != nil {
+		return "", errors.Join(err, errors.New(string(out)))
+	}
+	return binary, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if binary, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(binary)) // a temporary folder
+	}
+	os.Exit(code)
+}
+
+// hall is the program, running behind a proxy.
+type hall struct {
+	t     *testing.T
+	data  string
+	args  []string
+	proxy *proxy
+	url   string // of the proxy: where the browser goes
+	tcp   string // where lines are spoken
+	cmd   *exec.Cmd
+	log   *output
+	ended chan struct{}
+}
+
+// startHall runs hall up on free ports. It ends with the test.
+func startHall(t *testing.T, args ...string) *hall {
+	t.Helper()
+	h := &hall{t: t, data: t.TempDir(), args: args, proxy: startProxy(t)}
+	h.url = "http://" + h.proxy.addr()
+	h.start()
+	t.Cleanup(func() {
+		_ = h.cmd.Process.Kill() // fails when it has ended
+		<-h.ended
+		if t.Failed() {
+			t.Logf("the hall logged:\n%s", h.log)
+		}
+	})
+	return h
+}
+
+var (
+	talkLine = regexp.MustCompile(`(?m)^  talk     nc (\S+) (\d+) `)
+	webLine  = regexp.MustCompile(`(?m)^  web      http://(\S+)$`)
+)
+
+// start starts the program and waits until it is open.
+func (h *hall) start() {
+	h.t.Helper()
+	binary, err := build()
+	if err != nil {
+		h.t.Fatalf("build the hall: %v", err)
+	}
+	out := newOutput()
+	h.log, h.ended = newOutput(), make(chan struct{})
+	h.cmd = exec.Command(binary, append([]string{
+		"up", "--data", h.data, "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0",
+	}, h.args...)...)
+	h.cmd.Stdout, h.cmd.Stderr = out, h.log
+	if err := h.cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	cmd, ended := h.cmd, h.ended
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // that it ended too early is seen below, with what it wrote
+	}()
+	deadline := time.After(patience)
+	for {
+		text, more := out.read()
+		if found := webLine.FindStringSubmatch(text); found != nil {
+			h.proxy.to(found[1])
+			if talk := talkLine.FindStringSubmatch(text); talk != nil {
+				h.tcp = net.JoinHostPort(talk[1], talk[2])
+			}
+			return
+		}
+		select {
+		case <-more:
+		case <-h.ended:
+			h.t.Fatalf("the hall ended:\n%s%s", out, h.log)
+		case <-deadline:
+			h.t.Fatalf("the hall does not open:\n%s%s", out, h.log)
+		}
+	}
+}
+
+// restart is SIGTERM, and the same again on the same data.
+func (h *hall) restart() {
+	h.t.Helper()
+	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		h.t.Fatal(err)
+	}
+	select {
+	case <-h.ended:
+	case <-time.After(patience):
+		h.t.Fatal("SIGTERM does not stop the hall")
+	}
+	h.start()
+}
+
+// proxy passes TCP on, and can cut what it passes.
+type proxy struct {
+	t      *testing.T
+	listen net.Listener
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	target string
+	closed bool // to new connections
+	conns  map[net.Conn]bool
+}
+
+func startProxy(t *testing.T) *proxy {
+	t.Helper()
+	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{t: t, listen: listen, conns: map[net.Conn]bool{}}
+	p.wg.Go(p.accept)
+	t.Cleanup(func() {
+		_ = listen.Close()
+		p.cut()
+		p.wg.Wait()
+	})
+	return p
+}
+
+func (p *proxy) addr() string { return p.listen.Addr().String() }
+
+func (p *proxy) to(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target, p.closed = target, false
+}
+
+// cut ends all connections, without a word, and takes no new ones until mend.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for conn := range p.conns {
+		_ = conn.Close() // it is one of two that end together
+	}
+}
+
+func (p *proxy) mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = false
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listen.Accept()
+		if err != nil {
+			return // the test is over
+		}
+		p.wg.Go(func() { p.pass(client) })
+	}
+}
+
+func (p *proxy) pass(client net.Conn) {
+	defer client.Close()
+	p.mu.Lock()
+	target, open := p.target, !p.closed
+	p.mu.Unlock()
+	if !open {
+		return
+	}
+	server, err := net.Dial("tcp", target)
+	if err != nil {
+		return // the hall restarts
+	}
+	defer server.Close()
+	if !p.hold(client, server) {
+		return
+	}
+	defer p.letGo(client, server)
+	var both sync.WaitGroup
+	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
+		both.Go(func() {
+			_, _ = io.Copy(way[0], way[1]) // it ends when either side does
+			_ = way[0].Close()
+			_ = way[1].Close()
+		})
+	}
+	both.Wait()
+}
+
+func (p *proxy) hold(conns ...net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range conns {
+		p.conns[conn] = true
+	}
+	return !p.closed
+}
+
+func (p *proxy) letGo(conns ...net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range conns {
+		delete(p.conns, conn)
+	}
+}
+
+// output is what a process writes, to be read meanwhile.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{} // closed at the next write
+}
+
+func newOutput() *output { return &output{more: make(chan struct{})} }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.more)
+	o.more = make(chan struct{})
+	return o.text.Write(p)
+}
+
+func (o *output) read() (text string, more <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String(), o.more
+}
+
+func (o *output) String() string {
+	text, _ := o.read()
+	return text
+}
