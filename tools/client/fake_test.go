@@ -155,6 +155,20 @@ func (h *fakeHall) cut() {
 	})
 }
 
+// standing is how many connections there are.
+func (h *fakeHall) standing() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.conns)
+}
+
+// stored gives the log so far.
+func (h *fakeHall) stored() []event.Stored {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.log)
+}
+
 // commands gives what came of a type.
 func (h *fakeHall) commands(kind string) []wire.Command {
 	h.mu.Lock()

@@ -80,6 +80,11 @@ func clock() tea.Cmd {
 
 // Update takes whatever happens: keys, the window, the clock, and what the session tells.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.update(msg)
+	return m, cmd
+}
+
+func (m *model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
@@ -90,20 +95,20 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.w.method = ansi.GraphemeWidth
 		}
 	case tea.KeyPressMsg:
-		return m, m.key(msg)
+		return m.key(msg)
 	case tea.PasteMsg:
 		m.tab = nil
 		m.input.insert(msg.Content)
 	case tick:
-		return m, clock()
+		return clock()
 	case interrupted:
-		return m, m.leave()
+		return m.leave()
 	case giveUp:
-		return m, tea.Quit
+		return tea.Quit
 	default:
-		return m, m.told(msg)
+		return m.told(msg)
 	}
-	return m, nil
+	return nil
 }
 
 // leave signs out and ends the program; the hall has a moment to answer.

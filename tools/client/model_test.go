@@ -134,7 +134,8 @@ func TestRound(t *testing.T) {
 		m := seated()
 		server := m.at.Add(skew)
 		m.Update(event.Stored{Channel: "game21", Seq: 11, At: server, Event: event.Event{
-			Kind: event.Game21Started, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: server.Add(2 * time.Minute)}})
+			Kind: event.Game21Started, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: server.Add(2 * time.Minute),
+		}})
 		if !strings.Contains(m.screen(), "21 of 2 3 5 10  2:00") {
 			t.Errorf("skew %v: at the start\n%s", skew, m.screen())
 		}
@@ -200,11 +201,14 @@ func TestAnySize(t *testing.T) {
 			"end":      func(t *rapid.T) { m.Update(over{hostile().Draw(t, "why")}) },
 			"hear": func(t *rapid.T) {
 				seq++
-				kind := rapid.SampledFrom([]string{event.Chat, event.Joined, event.Left, event.RoomChat, event.RoomJoined, event.RoomLeft,
-					event.Game21Started, event.Game21Answered, event.Game21Ended}).Draw(t, "kind")
+				kind := rapid.SampledFrom([]string{
+					event.Chat, event.Joined, event.Left, event.RoomChat, event.RoomJoined, event.RoomLeft,
+					event.Game21Started, event.Game21Answered, event.Game21Ended,
+				}).Draw(t, "kind")
 				e := event.Stored{Channel: "lobby", Seq: seq, At: m.at, Event: event.Event{
 					Kind: kind, From: hostile().Draw(t, "from"), User: hostile().Draw(t, "user"), Text: hostile().Draw(t, "text"),
-					Round: 7, Numbers: []int{10, 10, 10, 10}, EndsAt: m.at.Add(time.Minute), Winner: "bob", Expression: hostile().Draw(t, "expression")}}
+					Round: 7, Numbers: []int{10, 10, 10, 10}, EndsAt: m.at.Add(time.Minute), Winner: "bob", Expression: hostile().Draw(t, "expression"),
+				}}
 				if strings.HasPrefix(kind, "room.") {
 					e.Room = hostile().Draw(t, "room")
 				}

@@ -96,9 +96,8 @@ func (p *plain) obey(ctx context.Context, line typed) (quit bool, err error) {
 		}
 		return true, p.write(wire.AppendReply(nil, wire.Reply{Type: wire.Quit}, time.Now()))
 	}
-	err = p.ask(ctx, cmd)
-	if ctx.Err() != nil {
-		return false, nil // the caller sees that, and leaves
+	if err = p.ask(ctx, cmd); errors.Is(err, context.Canceled) {
+		err = nil // the caller sees that, and leaves
 	}
 	return false, err
 }

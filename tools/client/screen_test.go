@@ -10,6 +10,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/wire"

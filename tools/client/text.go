@@ -19,15 +19,20 @@ const marksMost = 4
 func clean(text string) string {
 	var b strings.Builder
 	marks := 0 // none sits on what stands before the text
-	for _, r := range norm.NFC.String(strings.ToValidUTF8(text, "?")) {
+	seen := strings.Map(func(r rune) rune {
+		if unseen(r) && !acts(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	for _, r := range norm.NFC.String(seen) {
 		switch {
-		case r == '\t':
+		case r == '\t' || r == ' ': // a row may break here, so nothing hangs on it
 			b.WriteByte(' ')
 			marks = 0
 		case acts(r):
 			b.WriteByte('?')
 			marks = 0
-		case unseen(r):
 		case unicode.Is(unicode.M, r):
 			if marks > 0 {
 				b.WriteRune(r)

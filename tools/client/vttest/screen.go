@@ -21,7 +21,7 @@ type Screen struct {
 	saved    [2]int
 	top, end int  // scroll region, end excluded
 	wrap     bool // the last column was written: the next character goes to the next row
-	last     string
+	last     rune
 	alt      bool
 	raw      strings.Builder
 	odd      []string // sequences that it does not know
@@ -142,8 +142,8 @@ func (v *Screen) print(r rune) {
 		v.x, v.wrap = 0, false
 		v.down()
 	}
-	v.last = string(r)
-	v.cells[v.y][v.x] = v.last
+	v.last = r
+	v.cells[v.y][v.x] = string(r)
 	if width == 2 {
 		v.cells[v.y][v.x+1] = ""
 	}
@@ -288,7 +288,7 @@ func (v *Screen) csi(cmd ansi.Cmd, params ansi.Params) {
 		v.scroll(v.top, -min(n, height))
 	case 'b':
 		for range n {
-			v.print([]rune(v.last)[0])
+			v.print(v.last)
 		}
 	case 'r':
 		end, _, _ := params.Param(1, height)

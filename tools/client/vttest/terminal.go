@@ -49,6 +49,7 @@ func Start(t testing.TB, cmd *exec.Cmd, width, height int) *Terminal {
 }
 
 func watch(t testing.TB, master *os.File, width, height int) *Terminal {
+	t.Helper()
 	term := &Terminal{Screen: NewScreen(width, height), t: t, keys: master}
 	done := make(chan struct{})
 	go func() {
