@@ -202,8 +202,8 @@ func value[T any](p *T) T {
 // and the reply does not repeat is taken from c: whom a whisper went to, which room.
 func (m Message) Reply(c Command) (Reply, error) {
 	r := Reply{Type: c.Type, Err: m.err}
-	if m.err != nil {
-		return r, nil
+	if r.Err != nil {
+		return r, nil //nolint:nilerr // that the hall refused is what the reply says
 	}
 	read := func(v any) error {
 		if err := json.Unmarshal(m.data, v); err != nil {

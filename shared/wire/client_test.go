@@ -66,10 +66,12 @@ func TestMessages(t *testing.T) {
 		{Channel: "lobby", Seq: 7, At: at, Event: event.Event{Kind: event.Joined, User: "ann"}},
 		{Channel: "room:r 1", Seq: 7, Prev: 5, At: at, Event: event.Event{Kind: event.RoomChat, Room: "r 1", From: "ann", Text: "hi"}},
 		{Channel: "game21", Seq: 7, Prev: 5, At: at, Event: event.Event{
-			Kind: event.Game21Started, Round: 3, Numbers: []int{1, 2, 3, 4}, EndsAt: at.Add(time.Minute)}},
+			Kind: event.Game21Started, Round: 3, Numbers: []int{1, 2, 3, 4}, EndsAt: at.Add(time.Minute),
+		}},
 		{Channel: "game21", Seq: 7, Prev: 5, At: at, Event: event.Event{
 			Kind: event.Game21Ended, Round: 3, Answers: 2, Winner: "ann", Expression: "1+2", Value: "3",
-			Best: &event.Solution{Expression: "(1+2)*7", Value: "21"}}},
+			Best: &event.Solution{Expression: "(1+2)*7", Value: "21"},
+		}},
 	} {
 		m, err := wire.ParseMessage(wire.EventObject(e))
 		if err != nil || m.Event == nil || m.IsReply || !reflect.DeepEqual(*m.Event, e) {
@@ -112,7 +114,8 @@ func TestReplies(t *testing.T) {
 		{reply: wire.Reply{Type: wire.Game21Status, Status: game21api.StatusResponse{Open: true, Round: 3, Numbers: []int{1, 2, 3, 4}, EndsAt: at}}},
 		{reply: wire.Reply{Type: wire.Game21Status, Status: game21api.StatusResponse{Round: 4, NextAt: at}}},
 		{reply: wire.Reply{Type: wire.Game21Scores, Scores: game21api.ScoresResponse{
-			Top: []game21api.Score{{User: "ann", Won: 1, Played: 2, Rank: 1}}, Me: game21api.Score{User: "bob", Played: 2, Rank: 2}}}},
+			Top: []game21api.Score{{User: "ann", Won: 1, Played: 2, Rank: 1}}, Me: game21api.Score{User: "bob", Played: 2, Rank: 2},
+		}}},
 		{reply: wire.Reply{Type: wire.Ping}},
 		{reply: wire.Reply{Type: wire.Who, Err: &fault.Error{Code: fault.NotSignedIn, Message: "please sign in first"}}},
 	} {
