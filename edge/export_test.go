@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net"
 	"testing"
 	"time"
 
@@ -74,4 +75,24 @@ func (e *Edge) Begun() (n int) {
 		}
 	}
 	return n
+}
+
+// Closing tells how many connections are being closed.
+func (e *Edge) Closing() (n int) {
+	for _, c := range e.sessions.all() {
+		c.mu.Lock()
+		if c.closing {
+			n++
+		}
+		c.mu.Unlock()
+	}
+	return n
+}
+
+// Sockets gives the sockets of the connections.
+func (e *Edge) Sockets() (all []net.Conn) {
+	for _, c := range e.sessions.all() {
+		all = append(all, c.nc)
+	}
+	return all
 }

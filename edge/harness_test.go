@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"gamehall/edge"
 	"gamehall/shared/event"
 	"gamehall/shared/name"
@@ -26,6 +28,8 @@ type hall struct {
 	*neighbours
 	ns   *natstest.Server
 	edge *edge.Edge
+
+	spoiled bool // stopping cuts something off
 }
 
 // start starts an edge with neighbours that do what they are asked.
@@ -57,8 +61,8 @@ func (h *hall) another(t *testing.T, change func(*edge.Config)) *edge.Edge {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), natstest.Wait)
 		defer cancel()
-		if err := e.Stop(ctx); err != nil {
-			t.Errorf("stop edge: %v", err)
+		if err := e.Stop(ctx); (err != nil) != h.spoiled {
+			t.Errorf("stop edge: %v, want an error: %v", err, h.spoiled)
 		}
 	})
 	return e
@@ -78,6 +82,16 @@ func (h *hall) tell(t *testing.T, channel string, e event.Event) uint64 {
 func (h *hall) line(t *testing.T, text string) uint64 {
 	t.Helper()
 	return h.tell(t, streams.LobbyChannel, event.Event{Kind: event.Chat, From: "somebody", Text: text})
+}
+
+// encode gives v as JSON.
+func encode(t *testing.T, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // record gives the session of a user.

@@ -27,6 +27,7 @@ import (
 // neighbours plays the services: whoever says the password "123" is signed in, whatever is
 // said is stored. A hook that is set is called first; its error is the answer.
 type neighbours struct {
+	onSignUp func(authapi.SignUpRequest) error
 	onSignIn func(context.Context, authapi.SignInRequest) error
 	onSay    func(context.Context, string) error
 	status   game21api.StatusResponse // of the game
@@ -95,6 +96,11 @@ func (n *neighbours) store(ctx context.Context, channel, id string, e event.Even
 }
 
 func (n *neighbours) signUp(_ context.Context, r authapi.SignUpRequest) (authapi.SignUpResponse, error) {
+	if n.onSignUp != nil {
+		if err := n.onSignUp(r); err != nil {
+			return authapi.SignUpResponse{}, err
+		}
+	}
 	return authapi.SignUpResponse{User: r.Username}, nil
 }
 
