@@ -158,9 +158,9 @@ func (m *model) status() string {
 	left := " " + m.linkText()
 	if m.user != "" {
 		left += " " + clean(m.user)
-	}
-	if m.room != "" {
-		left += " in " + clean(m.room)
+		if m.room != "" {
+			left += " in " + clean(m.room)
+		}
 	}
 	right := m.round.text(m.now(), m.zone)
 	if m.active.scroll > 0 {
