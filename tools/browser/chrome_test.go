@@ -96,7 +96,7 @@ func open(t *testing.T, browser context.Context, url, name string) *tab {
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
-	tb.run("open "+url, log.Enable(), network.Enable(), chromedp.Navigate(url+"/"))
+	tb.run("open "+url, log.Enable(), network.Enable(), chromedp.EmulateViewport(1280, 800), chromedp.Navigate(url+"/"))
 	return tb
 }
 

@@ -117,8 +117,8 @@ func (h *hall) start() {
 	}
 }
 
-// restart is SIGTERM, and the same again on the same data.
-func (h *hall) restart() {
+// stop is SIGTERM. start runs the hall again, on the same data and another port.
+func (h *hall) stop() {
 	h.t.Helper()
 	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		h.t.Fatal(err)
@@ -128,7 +128,6 @@ func (h *hall) restart() {
 	case <-time.After(patience):
 		h.t.Fatal("SIGTERM does not stop the hall")
 	}
-	h.start()
 }
 
 // proxy passes TCP on, and can cut what it passes.

@@ -101,7 +101,7 @@ export class Actions {
     try {
       const before = place.first || (this.hall.last[place.id] ?? 0) + 1;
       const { events } = await this.net.call('history', { channel: place.id, limit: page, before });
-      if (events.length === 0) place.whole = true;
+      if (events.length === 0 || events[0].prev === 0) place.whole = true;
       place.loading = false;
       this.hall.merge(place, events);
       return events.length > 0;

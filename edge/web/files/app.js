@@ -201,10 +201,11 @@ document.addEventListener('visibilitychange', () => hall.looking() && hall.read(
 hall.on('places', () => {
   const unread = hall.unread();
   document.title = `${unread ? `(${unread}) ` : ''}The hall`;
-  get('tabs').children[1].toggleAttribute('data-news', unread > 0);
+  get('tabs').querySelector('[data-tab=places]').toggleAttribute('data-news', unread > hall.current.unread);
+  get('tabs').querySelector('[data-tab=talk]').toggleAttribute('data-news', hall.current.unread > 0);
 });
 hall.on('game', ({ started } = {}) => {
-  get('tabs').children[2].toggleAttribute('data-news', hall.game.open);
+  get('tabs').querySelector('[data-tab=game]').toggleAttribute('data-news', hall.game.open && !hall.game.mine);
   if (started || hall.game.open || hall.game.nextAt > hall.now()) return;
   looking ||= true; // when the next round starts is asked with the next look
 });

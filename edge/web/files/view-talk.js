@@ -37,9 +37,9 @@ export class Talk {
       e.preventDefault();
       this.say();
     });
-    this.line.addEventListener('keydown', (e) => {
-      // While an input method composes, Enter takes its word and not the line.
-      if (e.key !== 'Enter' || e.shiftKey || e.isComposing) return;
+    // Not keydown: there Enter may be an input method's, and phones do not tell the key.
+    this.line.addEventListener('beforeinput', (e) => {
+      if (e.inputType !== 'insertLineBreak' && e.inputType !== 'insertParagraph') return;
       e.preventDefault();
       this.say();
     });
@@ -130,7 +130,7 @@ export class Talk {
   put(row, before, append, lastNode) {
     if (!before || day(before.at) !== day(row.at)) append(el('li', { class: 'day' }, el('span', null, day(row.at))));
     else if (row.kind === 'presence' && before.kind === 'presence' && row.at - before.at < together) {
-      lastNode().append(presence(row));
+      lastNode().append(presence(row, clock(before.at) !== clock(row.at)));
       return;
     } else if (row.kind === 'chat' && before.kind === 'chat' && before.from === row.from && row.at - before.at < together) {
       append(more(row));
@@ -193,7 +193,10 @@ export class Talk {
     if (!place || place.loading || place.whole) return;
     const had = document.activeElement === get('earlier');
     get('earlier').disabled = true;
-    await this.actions.older(place);
+    // What cannot be scrolled asks for no more by itself, so it is filled here.
+    do {
+      if (!await this.actions.older(place)) break;
+    } while (place === this.place && this.log.scrollHeight <= this.log.clientHeight);
     this.start();
     // A button that is gone takes the focus with it.
     if (had && get('earlier').hidden) this.log.focus();
@@ -249,7 +252,7 @@ function whole(row, me) {
         el('p', { class: 'by' }, nameOf(row.from), ' ', timeOf(row.at)),
         el('p', { class: 'text', dir: 'auto' }, row.text));
     case 'presence':
-      return el('li', { class: 'presence' }, presence(row));
+      return el('li', { class: 'presence' }, presence(row, true));
     case 'game':
       return el('li', { class: 'round' }, el('span', { class: 'mark', 'aria-hidden': 'true' }, '21'), el('p', null, roundText(row)), timeOf(row.at));
     case 'gap':
@@ -267,8 +270,8 @@ function more(row) {
     el('p', { class: 'text', dir: 'auto' }, row.text));
 }
 
-function presence(row) {
-  return el('span', { 'data-seq': row.seq }, nameOf(row.user), row.come ? ' joined' : ' left', ' ', timeOf(row.at));
+function presence(row, timed) {
+  return el('span', { 'data-seq': row.seq }, nameOf(row.user), row.come ? ' joined' : ' left', timed && ' ', timed && timeOf(row.at));
 }
 
 function gapText(row) {
