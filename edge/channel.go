@@ -109,7 +109,10 @@ func (ch *channel) start() uint64 {
 // attach is called with ch.mu held, so that the log does not move.
 func (ch *channel) attach(c *conn, s *session, slot int, at cursor) {
 	c.mu.Lock()
-	ok := !c.dead && !c.closing && c.session == s
+	ok := !c.dead && !c.closing && c.session == s && !s.dropped
+	if slot == slotRoom { // which may have been left since it was joined
+		ok = ok && s.room != nil && s.room.ch == ch
+	}
 	if ok {
 		c.hears[slot] = ch
 		c.out.hear(slot, ch.logs[c.dialect], at)

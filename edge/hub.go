@@ -14,7 +14,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/streams"
 )
@@ -284,12 +283,7 @@ func (h *hub) deliver(ch *channel, m streams.Msg) {
 	if e.Room != "" {
 		ch.room = e.Room
 	}
-	switch e.Kind {
-	case event.Left:
-		h.edge.left(ch, e)
-	case event.RoomLeft:
-		h.edge.roomLeft(ch, e)
-	}
+	h.edge.leaving(ch, e)
 	ch.add(e, h.edge.spoken())
 	h.edge.stats.events.Inc()
 	for _, w := range h.edge.writers {

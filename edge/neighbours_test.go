@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -29,6 +30,8 @@ import (
 type neighbours struct {
 	onSignUp func(authapi.SignUpRequest) error
 	onSignIn func(context.Context, authapi.SignInRequest) error
+	onJoined func(user string) // after the hall was told and before the answer
+	mute     bool              // nobody answers a sign-in until serveSignIn
 	onSay    func(context.Context, string) error
 	status   game21api.StatusResponse // of the game
 
@@ -63,7 +66,6 @@ func (n *neighbours) start(t *testing.T, ns *natstest.Server) {
 	t.Cleanup(func() { _ = n.svc.Stop(context.WithoutCancel(t.Context())) }) // a test may have taken NATS away
 	for _, err := range []error{
 		bus.Handle(n.svc, authapi.SignUp, n.signUp, bus.Anyone()),
-		bus.Handle(n.svc, authapi.SignIn, n.signIn, bus.Anyone()),
 		bus.Handle(n.svc, authapi.SignOut, n.signOut),
 		bus.Handle(n.svc, authapi.Detach, func(ctx context.Context, _ authapi.DetachRequest) (authapi.DetachResponse, error) {
 			n.ends <- bus.Caller(ctx).User + " detached"
@@ -87,6 +89,17 @@ func (n *neighbours) start(t *testing.T, ns *natstest.Server) {
 		if err != nil {
 			t.Fatalf("play the neighbours: %v", err)
 		}
+	}
+	if !n.mute {
+		n.serveSignIn(t)
+	}
+}
+
+func (n *neighbours) serveSignIn(t *testing.T) {
+	t.Helper()
+	err := bus.Handle(n.svc, authapi.SignIn, n.signIn, bus.Anyone())
+	if err = errors.Join(err, n.svc.Ready(natstest.Context(t))); err != nil {
+		t.Fatalf("play the neighbours: %v", err)
 	}
 }
 
@@ -145,6 +158,9 @@ func (n *neighbours) signIn(ctx context.Context, r authapi.SignInRequest) (autha
 	}
 	seq, err := n.store(ctx, streams.LobbyChannel, fmt.Sprintf("joined.%s.%d", rec.UserID, rec.Epoch()),
 		event.Event{Kind: event.Joined, User: user, UserID: rec.UserID, Epoch: rec.Epoch()})
+	if n.onJoined != nil {
+		n.onJoined(user)
+	}
 	return authapi.SignInResponse{User: user, UserID: rec.UserID, Session: rec.Session, Epoch: rec.Epoch(), Seq: seq, Since: rec.Since}, err
 }
 

@@ -26,10 +26,11 @@ type session struct {
 	tenure    *tenure
 	lobby     *channel
 	game      *channel
-	resumable bool  // its client has a token
-	room      *room // guarded by the connection's mutex, as is ending
-	ending    bool  // this edge is ending it
-	dropped   bool  // its channels were let go
+	resumable bool   // its client has a token
+	room      *room  // guarded by the connection's mutex, as is the rest
+	roomed    uint64 // sequence of the last room event of its user that it knows of
+	ending    bool   // this edge is ending it
+	dropped   bool   // its channels were let go
 }
 
 // room is the room that a session hears.
@@ -75,7 +76,7 @@ func (c *conn) signIn(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	got, err := authapi.SignIn.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
 	if err != nil {
 		c.edge.closeHall(lobby, game)
-		if fault.CodeOf(err) == fault.Unavailable {
+		if fault.CodeOf(err) == fault.Unavailable && !errors.Is(err, bus.ErrNobody) {
 			c.edge.forget(bus.Command(ctx), req)
 		}
 		return wire.Reply{}, err
@@ -229,6 +230,17 @@ func (e *Edge) letGo(c *conn, s *session) {
 	c.mu.Unlock()
 }
 
+// leaving takes an event before it is shown: the session whose leaving it is hears neither it
+// nor anything behind it.
+func (e *Edge) leaving(ch *channel, ev event.Stored) {
+	switch ev.Kind {
+	case event.Left:
+		e.left(ch, ev)
+	case event.RoomLeft:
+		e.roomLeft(ch, ev)
+	}
+}
+
 // left takes the event that a user left the hall, before it is in the lobby's log: the
 // session that it ends hears nothing behind it.
 func (e *Edge) left(ch *channel, ev event.Stored) {
@@ -262,9 +274,9 @@ func (e *Edge) enterFrom(ctx context.Context, c *conn, s *session, r room, from 
 	r.ch = ch
 	c.mu.Lock()
 	old := s.room
-	again := c.session != s || s.dropped || old != nil && old.id == r.id && old.seq >= r.seq
+	again := c.session != s || s.dropped || r.seq <= s.roomed
 	if !again {
-		s.room = &r
+		s.room, s.roomed = &r, r.seq
 	}
 	c.mu.Unlock()
 	if again {
@@ -288,6 +300,7 @@ func (e *Edge) roomLeft(ch *channel, ev event.Stored) {
 		return
 	}
 	c.mu.Lock()
+	s.roomed = max(s.roomed, ev.Seq) // a join before it, told late, is over
 	r := s.room
 	in := r != nil && r.ch == ch && r.seq < ev.Seq
 	if in {
