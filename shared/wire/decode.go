@@ -161,8 +161,8 @@ func ParseObject(data []byte) (Command, error) {
 	return c, nil
 }
 
-// parseHead looks at the whole of data without building anything of it: its depth, its
-// names, its id and type.
+// parseHead looks at the whole object without building anything of it: its depth, its names,
+// its id and type.
 func parseHead(data []byte) (Command, error) {
 	var c Command
 	d := jsontext.NewDecoder(bytes.NewReader(data))
@@ -177,6 +177,9 @@ func parseHead(data []byte) (Command, error) {
 		}
 		if err != nil {
 			return c, badObject(err)
+		}
+		if d.StackDepth() == 0 {
+			break // what follows is refused with the body
 		}
 		if d.StackDepth() > depthMost {
 			return c, fault.New(fault.BadRequest, "the message is nested deeper than %d", depthMost)

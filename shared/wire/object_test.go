@@ -91,6 +91,10 @@ func TestRefusalNamesTheCommand(t *testing.T) {
 	if err == nil || got.ID != "7" || !strings.Contains(err.Error(), "colour") {
 		t.Errorf("id %q, error %v: want id 7 and the unknown name", got.ID, err)
 	}
+	got, err = wire.ParseObject([]byte(`{"id":"7","type":"who"}{"id":"8","type":"who"}`))
+	if fault.CodeOf(err) != fault.BadRequest || got.ID != "7" {
+		t.Errorf("of two objects: id %q, error %v: want the first one's id", got.ID, err)
+	}
 }
 
 func FuzzParseObject(f *testing.F) {
