@@ -65,7 +65,11 @@ func (s *Service) claim(ctx context.Context, user account, req authapi.SignInReq
 			Since: time.Now().UTC(), Edge: req.Edge, Conn: req.Conn, Command: command,
 			TokenHash: req.TokenHash,
 		}
-		switch obstacleTo(have, found, command, req.Edge, req.Conn, next.Since) {
+		obstacle := obstacleTo(have, found, command, req.Edge, req.Conn, next.Since)
+		if req.Again && obstacle != mine {
+			return session.Record{}, alreadySignedIn() // which is final: nobody is to ask once more
+		}
+		switch obstacle {
 		case nothing:
 		case spent:
 			return session.Record{}, signInUnavailable()

@@ -34,7 +34,7 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 		if found && have.Live() && have.Resumed == bus.Command(ctx) && same(have.TokenHash, req.NextHash) {
 			return resumed(have), nil // the retry of a resume that went well
 		}
-		if !found || !have.Live() || have.Claimed == 0 || have.TokenHash == "" {
+		if req.Again || !found || !have.Live() || have.Claimed == 0 || have.TokenHash == "" {
 			return authapi.SignInResponse{}, badToken()
 		}
 		if gone := have.Detached; !gone.IsZero() && time.Since(gone) > authapi.ResumeFor {
@@ -42,6 +42,8 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 		}
 		switch {
 		case same(have.TokenHash, hash):
+		case same(have.SpentHash, hash) && have.Edge == req.Edge && have.Conn == req.Conn:
+			// The connection asks again: it never learned that it had the session.
 		case same(have.SpentHash, hash):
 			if err := s.unused(ctx, have); err != nil {
 				return authapi.SignInResponse{}, err

@@ -230,7 +230,7 @@ func TestResumeStoresNoSecret(t *testing.T) {
 func TestResumeRace(t *testing.T) {
 	t.Parallel()
 	ns, s, nc, _ := setUp(t)
-	start(t, ns, nil)
+	addAccounts(t, start(t, ns, nil), "ann")
 	startEdge(t, ns, "e2").connect("c2")
 	h := signInWithToken(t, nc, "ann", "e1", "c1")
 	for round := range 20 {
@@ -612,4 +612,79 @@ func TestEndFormerDetaches(t *testing.T) {
 	}
 	ann.mustResume(t, nc, "e3", "c1")
 	cat.mustResume(t, nc, "e3", "c3")
+}
+
+// Who asks for the outcome of a command again claims nothing by that, whatever happened since.
+func TestAgainClaimsNothing(t *testing.T) {
+	t.Parallel()
+	ns, s, nc, _ := setUp(t)
+	command := bus.NewID()
+	ctx := bus.WithCommand(natstest.Context(t), command)
+	req := signInReq("ann", "e1", "c1")
+	secret := bus.NewID()
+	req.TokenHash = authapi.HashToken(secret)
+	again := req
+	again.Again = true
+
+	_, err := authapi.SignIn.Call(ctx, nc, again)
+	wantCode(t, err, fault.AlreadySignedIn)
+	if r, found := record(t, s, "ann"); found {
+		t.Fatalf("it claimed %+v", r)
+	}
+	// Another copy, since the first one remembers its answer.
+	if err := s.Stop(natstest.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, ns, nil)
+	addAccounts(t, s, "ann")
+	was, err := authapi.SignIn.Call(ctx, nc, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := authapi.SignIn.Call(ctx, nc, again); err != nil || got.Session != was.Session {
+		t.Errorf("the outcome is %+v, %v; want the session %s", got, err, was.Session)
+	}
+	// The same connection signed in again: that session is not the first command's.
+	is := mustSignIn(t, nc, signInReq("ann", "e1", "c1"))
+	again.Trusted = false // not what the copy has answered
+	_, err = authapi.SignIn.Call(ctx, nc, again)
+	wantCode(t, err, fault.AlreadySignedIn)
+	if r, _ := record(t, s, "ann"); r.Session != is.Session {
+		t.Errorf("the second sign-in lost its session to %+v", r)
+	}
+}
+
+// The same for a resume: it is undone only where it was done.
+func TestResumeAgainClaimsNothing(t *testing.T) {
+	t.Parallel()
+	_, s, nc, _ := setUp(t)
+	h := signInWithToken(t, nc, "ann", "e1", "c1")
+	h.detach(t, nc, authapi.DetachRequest{})
+	req := authapi.ResumeRequest{Token: h.token(), NextHash: authapi.HashToken(bus.NewID()), Edge: "e2", Conn: "c2", Again: true}
+	ctx := bus.WithCommand(natstest.Context(t), bus.NewID())
+	_, err := authapi.Resume.Call(ctx, nc, req)
+	wantCode(t, err, fault.BadToken)
+	if r, _ := record(t, s, "ann"); r.Detached.IsZero() {
+		t.Fatalf("it claimed %+v", r)
+	}
+	req.Again = false
+	was, err := authapi.Resume.Call(ctx, nc, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Again, req.Conn = true, "c2" // as before
+	if r, _ := record(t, s, "ann"); r.Session != was.Session {
+		t.Errorf("%+v", r)
+	}
+	// The connection asks once more, with the token that it has: the first answer was lost.
+	again, err := h.resume(natstest.Context(t), nc, "e2", "c2")
+	if err != nil || again.Epoch != h.Epoch {
+		t.Fatalf("the second try of one connection: %+v, %v", again, err)
+	}
+	req.NextHash = authapi.HashToken(bus.NewID()) // not what this copy has answered
+	_, err = authapi.Resume.Call(ctx, nc, req)
+	wantCode(t, err, fault.BadToken)
+	if r, _ := record(t, s, "ann"); r.Session != again.Session {
+		t.Errorf("it took the session from its client: %+v", r)
+	}
 }

@@ -44,6 +44,9 @@ type SignInRequest struct {
 	// TokenHash is [HashToken] of the token that the session may be resumed with; empty when
 	// it may not: it ends with its connection.
 	TokenHash string `json:"token_hash,omitzero"`
+	// Again says that the command was sent before and that only its outcome is asked for: it
+	// claims nothing that it did not claim then.
+	Again bool `json:"again,omitzero"`
 }
 
 // Validate tells a missing member.
@@ -71,6 +74,7 @@ type ResumeRequest struct {
 	NextHash string `json:"next_hash"`
 	Edge     string `json:"edge"`
 	Conn     string `json:"conn"`
+	Again    bool   `json:"again,omitzero"` // as in [SignInRequest]
 }
 
 // Validate tells a missing member.
