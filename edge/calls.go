@@ -16,15 +16,15 @@ type calls struct {
 // alive says whether a connection stands. One without a session counts while its sign-in is
 // under way: of two at the same instant only one may win.
 func (a *calls) alive(_ context.Context, req edgeapi.AliveRequest) (edgeapi.AliveResponse, error) {
-	c := a.e.sessions.conn(req.Conn)
+	c, silent := a.e.sessions.conn(req.Conn), !a.e.sessions.hasSpoken(req.Conn)
 	if c == nil || a.t.check() != nil {
-		return edgeapi.AliveResponse{Silent: c == nil}, nil
+		return edgeapi.AliveResponse{Silent: c == nil && silent}, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stands := !c.dead && !c.closing && !c.lost
 	has := c.pending || c.session != nil && !c.session.ending
-	silent := c.session == nil || c.silent(c.session)
+	silent = silent && (c.session == nil || c.silent(c.session))
 	return edgeapi.AliveResponse{Alive: stands && has, Silent: silent}, nil
 }
 

@@ -29,13 +29,14 @@ type channel struct {
 	held    []*nats.Msg // live messages behind a hole, or from before last was known
 	filling bool
 
-	mu      sync.Mutex     // guards the rest
-	last    uint64         // sequence of the last event in the logs
-	logs    [dialects]*log // the same events, encoded once for each dialect in use
-	recent  []place        // ring: where the last events begin
-	oldest  int            // of the ring
-	from    uint64         // events up to this one are not in recent
-	waiting []waiter       // sessions that joined at a sequence the log has not reached
+	mu      sync.Mutex       // guards the rest
+	last    uint64           // sequence of the last event in the logs
+	logs    [dialects]*log   // the same events, encoded once for each dialect in use
+	recent  []place          // ring: where the last events begin
+	oldest  int              // of the ring
+	from    uint64           // events up to this one are not in recent
+	silent  [dialects]uint64 // nor, up to this one, in that dialect's log: nobody spoke it then
+	waiting []waiter         // sessions that joined at a sequence the log has not reached
 	marks   []mark
 }
 
@@ -85,7 +86,7 @@ func (ch *channel) join(c *conn, s *session, slot int, seq uint64) bool {
 	case seq > ch.last:
 		ch.waiting = append(ch.waiting, waiter{c, slot, s, seq})
 		return true
-	case seq < ch.from:
+	case seq < max(ch.from, ch.silent[c.dialect]):
 		return false
 	}
 	at := ch.logs[c.dialect].here()
@@ -99,11 +100,11 @@ func (ch *channel) join(c *conn, s *session, slot int, seq uint64) bool {
 	return true
 }
 
-// start is the sequence after which the log remembers everything.
-func (ch *channel) start() uint64 {
+// start is the sequence after which the log of d remembers everything.
+func (ch *channel) start(d dialect) uint64 {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	return ch.from
+	return max(ch.from, ch.silent[d])
 }
 
 // attach is called with ch.mu held, so that the log does not move.
@@ -164,9 +165,11 @@ func (ch *channel) add(e event.Stored, spoken [dialects]bool) {
 		ch.oldest = (ch.oldest + 1) % len(ch.recent)
 	}
 	for d := range ch.logs {
-		if spoken[d] {
-			ch.logs[d].append(dialect(d).event(e))
+		if !spoken[d] {
+			ch.silent[d] = e.Seq
+			continue
 		}
+		ch.logs[d].append(dialect(d).event(e))
 	}
 	ch.reach(e.Seq)
 }

@@ -1,13 +1,17 @@
 package edge
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // registry finds connections by their id, and sessions by user and by id.
 type registry struct {
 	mu     sync.RWMutex
 	conns  map[string]*conn
 	users  map[string]holder
-	lookup map[string]holder // by session id
+	lookup map[string]holder    // by session id
+	spoke  map[string]time.Time // connections that are gone, had resumed a session and sent something; since when
 }
 
 // holder is a session and the connection that has it.
@@ -17,7 +21,7 @@ type holder struct {
 }
 
 func newRegistry() *registry {
-	return &registry{conns: map[string]*conn{}, users: map[string]holder{}, lookup: map[string]holder{}}
+	return &registry{conns: map[string]*conn{}, users: map[string]holder{}, lookup: map[string]holder{}, spoke: map[string]time.Time{}}
 }
 
 func (r *registry) connect(c *conn) {
@@ -47,6 +51,33 @@ func (r *registry) remove(_ *conn, s *session) {
 	}
 	if r.lookup[s.id].s == s {
 		delete(r.lookup, s.id)
+	}
+}
+
+// remember keeps that a connection sent something before it went: until that is stored with
+// its session, only this edge knows.
+func (r *registry) remember(c *conn, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.spoke[c.id] = now
+}
+
+// hasSpoken tells whether a connection that is gone is remembered.
+func (r *registry) hasSpoken(id string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	_, is := r.spoke[id]
+	return is
+}
+
+// forget drops what is remembered for longer than it takes to store it.
+func (r *registry) forget(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, at := range r.spoke {
+		if now.Sub(at) > endFor {
+			delete(r.spoke, id)
+		}
 	}
 }
 

@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,6 +41,9 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	got, err := authapi.Resume.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
 	if err != nil {
 		c.edge.closeHall(lobby, game)
+		if fault.CodeOf(err) == fault.Unavailable {
+			c.edge.forgetResume(bus.Command(ctx), req)
+		}
 		return wire.Reply{}, err
 	}
 	s := &session{
@@ -51,9 +57,14 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		c.edge.detach(s, time.Time{}, true)
 		return wire.Reply{}, err
 	}
-	from := s.since(cmd.Since, streams.LobbyChannel, lobby)
+	at, err := c.edge.positions(ctx, s, cmd.Since, in)
+	if err != nil {
+		c.edge.closeHall(lobby, game)
+		c.edge.detach(s, time.Time{}, true)
+		return wire.Reply{}, err
+	}
 	reply := wire.Reply{
-		Type: wire.Resume, User: s.user, Token: authapi.Token(s.userID, secret), Seq: from, Room: in.Room,
+		Type: wire.Resume, User: s.user, Token: authapi.Token(s.userID, secret), Seq: at.lobby, Room: in.Room,
 	}
 	if !c.adopt(s, cmd.ID, reply) {
 		c.edge.closeHall(lobby, game)
@@ -61,7 +72,7 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		return wire.Reply{}, closedForNow()
 	}
 	c.edge.stats.resumed.Inc()
-	if err := c.catchUp(ctx, s, cmd.Since, from, in); err != nil {
+	if err := c.catchUp(s, at, in); err != nil {
 		// Without what it missed it must not go on: it comes back and asks again.
 		c.edge.log.Warn("a session could not catch up", "user", s.user, "error", err)
 		c.close(wire.Unavailable)
@@ -69,28 +80,85 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	return wire.Reply{}, nil
 }
 
-// catchUp shows the session what it missed in each of its channels, and lets it hear them.
-func (c *conn) catchUp(ctx context.Context, s *session, since wire.Since, lobby uint64, in roomapi.Membership) error {
-	if err := c.hear(ctx, s, s.lobby, slotLobby, streams.LobbyChannel, lobby); err != nil {
+// positions are the sequences after which a session hears its channels.
+type positions struct{ lobby, room, game uint64 }
+
+// positions gives where a client that resumes goes on: in each channel after the last that it
+// says it has had, in one that it does not name after the least of those that it names, and at
+// the channel's end when it names none; nowhere before its own join. What is stored has one row
+// of sequences for all channels. A sequence that was never given out is as good as the last.
+func (e *Edge) positions(ctx context.Context, s *session, since wire.Since, in roomapi.Membership) (at positions, err error) {
+	least, most := uint64(math.MaxUint64), uint64(0)
+	for _, seq := range since {
+		least, most = min(least, seq), max(most, seq)
+	}
+	// An edge may be some milliseconds behind another one: what counts is the stream's end.
+	last := s.lobby.reached()
+	if len(since) == 0 || most > last {
+		if last, err = e.lastStored(ctx); err != nil {
+			return at, err
+		}
+	}
+	after := func(join uint64, is func(channel string) bool) uint64 {
+		seq := least
+		for name, had := range since {
+			if is(name) {
+				seq = had
+			}
+		}
+		return max(join, min(seq, last))
+	}
+	at.lobby = after(s.seq, func(name string) bool { return name == streams.LobbyChannel })
+	at.game = after(s.seq, func(name string) bool { return name == streams.GameChannel })
+	at.room = after(in.JoinSeq, func(name string) bool {
+		typed, isRoom := strings.CutPrefix(name, "room:")
+		id, err := roomID(typed)
+		return isRoom && err == nil && id == in.RoomID
+	})
+	return at, nil
+}
+
+// lastStored asks the leader for the last sequence that was given out.
+func (e *Edge) lastStored(ctx context.Context) (last uint64, err error) {
+	err = streams.Retry(ctx, func(ctx context.Context) error {
+		stream, err := e.hub.js.Stream(ctx, streams.Events)
+		if err != nil {
+			return err
+		}
+		last = stream.CachedInfo().State.LastSeq
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look for the last sequence: %w", err)
+	}
+	return last, nil
+}
+
+// catchUp shows the session what it missed in each of its channels, and lets it hear them. It
+// takes as long as the client takes to read that.
+func (c *conn) catchUp(s *session, at positions, in roomapi.Membership) error {
+	ctx, cancel := context.WithCancel(c.edge.ctx)
+	defer cancel()
+	ended := c.edge.background(func() { // the connection may end meanwhile
+		select {
+		case <-c.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	if !ended {
+		return context.Canceled
+	}
+	if err := c.hear(ctx, s, s.lobby, slotLobby, streams.LobbyChannel, at.lobby); err != nil {
 		return err
 	}
 	if in.RoomID != "" {
 		r := room{name: in.Room, id: in.RoomID, seq: in.JoinSeq}
-		from, missed := since["room:"+in.Room]
-		if err := c.edge.enterFrom(ctx, c, s, r, from, missed); err != nil {
+		if err := c.edge.enterFrom(ctx, c, s, r, at.room); err != nil {
 			return err
 		}
 	}
-	return c.hear(ctx, s, s.game, slotGame, streams.GameChannel, s.since(since, streams.GameChannel, s.game))
-}
-
-// since is where the session goes on in a channel: where the client says, but not before
-// its join; at the channel's end if it does not say.
-func (s *session) since(since wire.Since, name string, ch *channel) uint64 {
-	if had, ok := since[name]; ok {
-		return max(had, s.seq)
-	}
-	return max(ch.reached(), s.seq)
+	return c.hear(ctx, s, s.game, slotGame, streams.GameChannel, at.game)
 }
 
 // roomOf gives the room that the session is in; its RoomID is empty when there is none.
@@ -134,7 +202,7 @@ func (c *conn) hear(ctx context.Context, s *session, ch *channel, slot int, name
 				c.tell(wire.Private{Kind: wire.KindGap, Channel: name, Missed: missed})
 			}
 		}
-		upTo := ch.start()
+		upTo := ch.start(c.dialect)
 		if err := c.replay(ctx, ch, from, upTo); err != nil {
 			return fmt.Errorf("replay %s: %w", ch.name, err)
 		}
@@ -143,28 +211,37 @@ func (c *conn) hear(ctx context.Context, s *session, ch *channel, slot int, name
 	return nil
 }
 
-// replay shows the session what the stream has of ch in (from, upTo].
+// replay shows the session what the stream has of ch in (from, upTo]; upTo is an event of ch,
+// or is not kept any more. A replica that is behind must not be taken for the end of it.
 func (c *conn) replay(ctx context.Context, ch *channel, from, upTo uint64) error {
-	prev := from
+	js, prev, read := c.edge.hub.js, from, from
 	var failed error
-	err := streams.Range(ctx, c.edge.hub.js, streams.Subject(ch.name), from, upTo, func(m streams.Msg) bool {
-		e, err := m.Decode(ch.name, prev)
-		if err != nil {
-			c.edge.log.Error("an event cannot be read, it is skipped", "channel", ch.name, "seq", m.Seq, "error", err)
-			return true
+	return streams.Retry(ctx, func(ctx context.Context) error {
+		err := streams.Range(ctx, js, streams.Subject(ch.name), read, upTo, func(m streams.Msg) bool {
+			read = m.Seq
+			e, err := m.Decode(ch.name, prev)
+			if err != nil {
+				c.edge.log.Error("an event cannot be read, it is skipped", "channel", ch.name, "seq", m.Seq, "error", err)
+				return true
+			}
+			prev = m.Seq
+			c.show(e)
+			failed = c.room4more(ctx)
+			return failed == nil
+		})
+		if failed != nil || err != nil || read == upTo {
+			return errors.Join(failed, err)
 		}
-		prev = m.Seq
-		c.show(e)
-		failed = c.room4more(ctx)
-		return failed == nil
+		kept, err := streams.Kept(ctx, js, upTo)
+		if err == nil && kept {
+			err = context.DeadlineExceeded // the replica is behind: again
+		}
+		return err
 	})
-	if failed != nil {
-		return failed
-	}
-	return err
 }
 
-// room4more waits until little enough waits to be sent.
+// room4more waits until little enough waits to be sent. A client that reads nothing of it is
+// given up.
 func (c *conn) room4more(ctx context.Context) error {
 	for {
 		c.mu.Lock()
@@ -173,9 +250,11 @@ func (c *conn) room4more(ctx context.Context) error {
 		if !much {
 			return nil
 		}
+		if took := c.progress.Load(); took != 0 && time.Since(time.Unix(0, took)) > deadAfter {
+			c.close(wire.SlowConsumer)
+			return errors.New("the client does not read what it missed")
+		}
 		select {
-		case <-c.done:
-			return context.Canceled
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(replayLook):
@@ -234,10 +313,31 @@ func (e *Edge) detach(s *session, until time.Time, silent bool) {
 // release ends the session s, or lets it be resumed where it may; its connection is gone.
 func (e *Edge) release(c *conn, s *session, until time.Time) {
 	if s.resumable {
-		e.detach(s, until, c.silent(s))
+		silent := c.silent(s)
+		if !silent {
+			e.sessions.remember(c, time.Now())
+		}
+		e.detach(s, until, silent)
 		return
 	}
 	e.end(s, until)
+}
+
+// forgetResume undoes a resume whose outcome is unknown: where it went well, its session waits
+// for its client again.
+func (e *Edge) forgetResume(command string, req authapi.ResumeRequest) {
+	req.Again = true
+	e.background(func() {
+		e.ends <- struct{}{}
+		defer func() { <-e.ends }()
+		ctx, cancel := context.WithTimeout(e.ctx, endFor)
+		defer cancel()
+		got, err := authapi.Resume.Call(bus.WithCommand(ctx, command), e.nc, req)
+		if err != nil {
+			return // it did not go well, or auth is gone for long: then the lease ends it
+		}
+		e.detach(&session{user: got.User, id: got.Session}, time.Time{}, true)
+	})
 }
 
 // silent tells whether the connection sent nothing after it resumed s.

@@ -94,7 +94,7 @@ func (c *conn) signIn(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		c.edge.end(s, time.Time{})
 		return wire.Reply{}, fault.New(fault.Unavailable, "the session could not begin, please try again")
 	}
-	if err := c.catchUp(ctx, s, nil, s.seq, roomapi.Membership{}); err != nil {
+	if err := c.catchUp(s, positions{lobby: s.seq, game: s.seq}, roomapi.Membership{}); err != nil {
 		c.edge.log.Warn("a session could not hear the hall", "user", s.user, "error", err)
 		c.close(wire.Unavailable)
 	}
@@ -261,12 +261,11 @@ func (e *Edge) left(ch *channel, ev event.Stored) {
 // enter lets the session hear a room from its join on. It is called by whoever learns of the
 // join first, and does nothing the second time.
 func (e *Edge) enter(ctx context.Context, c *conn, s *session, r room) error {
-	return e.enterFrom(ctx, c, s, r, r.seq, true)
+	return e.enterFrom(ctx, c, s, r, r.seq)
 }
 
-// enterFrom is enter for a session that has heard the room up to from, or to now when heard
-// is false.
-func (e *Edge) enterFrom(ctx context.Context, c *conn, s *session, r room, from uint64, heard bool) error {
+// enterFrom is enter for a session that has heard the room up to from.
+func (e *Edge) enterFrom(ctx context.Context, c *conn, s *session, r room, from uint64) error {
 	ch, err := e.hub.open(ctx, "room."+r.id)
 	if err != nil {
 		return err
@@ -287,10 +286,7 @@ func (e *Edge) enterFrom(ctx context.Context, c *conn, s *session, r room, from 
 		old.ch.leave(c, slotRoom)
 		e.hub.release(old.ch)
 	}
-	if !heard {
-		from = ch.reached()
-	}
-	return c.hear(ctx, s, ch, slotRoom, "room:"+r.name, max(from, r.seq))
+	return c.hear(ctx, s, ch, slotRoom, "room:"+r.name, from)
 }
 
 // roomLeft takes the event that a user left a room, before it is in the room's log.
@@ -328,9 +324,10 @@ func (e *Edge) end(s *session, until time.Time) {
 	})
 }
 
-// forget undoes a sign-in whose outcome is unknown: it repeats the command until it knows,
-// and ends the session that it then has.
+// forget undoes a sign-in whose outcome is unknown: it asks until it knows, and ends the
+// session that the command claimed.
 func (e *Edge) forget(command string, req authapi.SignInRequest) {
+	req.Again = true
 	e.background(func() {
 		e.ends <- struct{}{}
 		defer func() { <-e.ends }()
