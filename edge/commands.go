@@ -143,7 +143,9 @@ func (c *conn) do(cmd wire.Command) bool {
 		c.edge.fence(s.tenure, "paused, or cut off from nats")
 		return false
 	}
-	c.back()
+	if !c.heartbeat(cmd) {
+		c.back()
+	}
 	within := todo.within
 	if c.trusted && (cmd.Type == wire.SignIn || cmd.Type == wire.SignUp || cmd.Type == wire.Passwd) {
 		within = hashFor

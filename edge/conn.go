@@ -38,6 +38,7 @@ type conn struct {
 
 	// What the sweeper looks at: unix nanoseconds; 0 is none.
 	heard    atomic.Int64 // last byte
+	waits    atomic.Int64 // since when it is being read from; 0 while a command is carried out
 	acted    atomic.Int64 // last complete command
 	begun    atomic.Int64 // of a line that has not ended
 	progress atomic.Int64 // last byte that the socket took
@@ -45,6 +46,7 @@ type conn struct {
 	spoke    atomic.Bool  // and one after the session began
 	closeAt  atomic.Int64 // last words may take until then
 	timedOut atomic.Bool  // the kernel found the peer dead
+	lapsed   atomic.Bool  // the edge did
 
 	queued bool // in the writer's list; guarded by the writer
 
@@ -78,12 +80,17 @@ func (c *conn) serve(in *input) {
 	if r := c.edge.cfg.Rate; r > 0 {
 		limits.rate = rate.NewLimiter(rate.Limit(r), c.edge.cfg.Burst)
 	}
+	if err := c.handshake(); err != nil {
+		c.edge.log.Debug("no tls", "conn", c.id, "error", err)
+		c.broken()
+		return
+	}
 	commands, err := c.open(in, limits)
 	for err == nil {
 		var cmd wire.Command
 		cmd, err = commands.next()
 		if f := new(fault.Error); errors.As(err, &f) {
-			c.acting()
+			c.acting(cmd)
 			if !limits.wait(c, invalidCost) {
 				return
 			}
@@ -95,7 +102,7 @@ func (c *conn) serve(in *input) {
 			continue
 		}
 		if err == nil {
-			c.acting()
+			c.acting(cmd)
 			if !limits.wait(c, 1) || !c.do(cmd) {
 				return
 			}
@@ -123,11 +130,15 @@ func (c *conn) open(in *input, limits *pace) (reader, error) {
 	return &lineReader{in: in}, nil
 }
 
+// heartbeat tells whether cmd is one, which nobody typed.
+func (c *conn) heartbeat(cmd wire.Command) bool { return c.dialect != lines && cmd.Type == wire.Ping }
+
 // acting notes that a command has come.
-func (c *conn) acting() {
-	now := time.Now().UnixNano()
+func (c *conn) acting(cmd wire.Command) {
 	c.begun.Store(0)
-	c.acted.Store(now)
+	if !c.heartbeat(cmd) {
+		c.acted.Store(time.Now().UnixNano())
+	}
 	c.asked.Store(true)
 	c.spoke.Store(true)
 }
@@ -290,10 +301,17 @@ func (c *conn) sentAll() {
 		c.broken()
 		return
 	}
-	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	end := func() {
+		if !ok || half.CloseWrite() != nil {
+			c.broken()
+		}
+	}
+	if _, secured := c.sock.(*tlsSocket); secured {
+		c.edge.background(end) // its last word may have to wait for the client
 		return
 	}
-	c.broken()
+	end()
 }
 
 // broken closes the socket. Its reader sees that and cleans up.
@@ -306,7 +324,7 @@ func (c *conn) broken() {
 		return
 	}
 	close(c.done)
-	if err := c.nc.Close(); err != nil {
+	if err := cut(c.nc); err != nil {
 		c.edge.log.Debug("close", "conn", c.id, "error", err)
 	}
 }

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,10 @@ type Config struct {
 
 	TCP  string // address of the line port; default 127.0.0.1:0
 	HTTP string // address of the HTTP port; default 127.0.0.1:0
+
+	// TLSCert and TLSKey are files in PEM; with them both ports speak TLS, and nothing else.
+	TLSCert string
+	TLSKey  string
 
 	TrustedNets      []netip.Prefix // exempt from sign-up, sign-in and connection limits
 	AllowOrigins     []string       // of pages that may connect besides this server's own, such as https://hall.example
@@ -75,6 +80,7 @@ type Edge struct {
 	tcp  net.Listener
 	web  net.Listener
 	http *http.Server
+	tls  *tls.Config // nil without a certificate
 
 	hub       *hub
 	writers   []*writer
@@ -114,6 +120,9 @@ func Start(ctx context.Context, cfg Config) (*Edge, error) {
 
 func (e *Edge) start(ctx context.Context) error {
 	var err error
+	if e.tls, err = e.cfg.secureConfig(); err != nil {
+		return err
+	}
 	if e.tcp, err = new(net.ListenConfig).Listen(ctx, "tcp", e.cfg.TCP); err != nil {
 		return fmt.Errorf("the edge cannot listen for players: %w", err)
 	}
@@ -149,7 +158,7 @@ func (e *Edge) start(ctx context.Context) error {
 	e.serving.Go(e.sweeping)
 	e.http = newHTTP(e)
 	e.serving.Go(func() {
-		if err := e.http.Serve(e.web); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := e.http.Serve(e.webListener()); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			e.log.Error("http", "error", err)
 		}
 	})

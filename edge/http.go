@@ -83,7 +83,7 @@ func newHTTP(e *Edge) *http.Server {
 	return &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: lineWithin,
-		MaxHeaderBytes:    8 << 10,
+		MaxHeaderBytes:    headerMost - 4<<10, // net/http reads 4 KiB more than it says
 		IdleTimeout:       time.Minute,
 	}
 }

@@ -53,6 +53,8 @@ func (in *input) fill(partial bool) error {
 	if in.to == inputSize {
 		return errors.New("the input is full") // a reader's mistake: it must have refused before
 	}
+	in.c.waits.Store(time.Now().UnixNano())
+	defer in.c.waits.Store(0)
 	n, err := in.c.sock.read(func() []byte {
 		if in.buf == nil {
 			in.buf, _ = inputs.Get().(*[inputSize]byte)

@@ -8,6 +8,8 @@ const (
 	firstCommandWithin = 60 * time.Second
 	// lineWithin closes who begins a line and does not end it (slowloris).
 	lineWithin = 10 * time.Second
+	// headerMost is how long the header of an HTTP request may be.
+	headerMost = 8 << 10
 	// skipMost is how much of a too long line is skipped in search of its end; a line longer
 	// still is no mistake of a person.
 	skipMost = 256 << 10
@@ -80,6 +82,9 @@ const (
 	tailEvery = time.Second
 	// deadAfter is how long the kernel waits for a sign of life of a peer.
 	deadAfter = 30 * time.Second
+	// readWithin is how long what lies in a socket may take to be read: a client whose command
+	// takes long, or who is made to wait, is not silent.
+	readWithin = 100 * time.Millisecond
 	// closeFor is how long a closing connection may take to read its last words.
 	closeFor = time.Second
 )

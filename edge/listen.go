@@ -37,6 +37,9 @@ func (e *Edge) accepting() {
 
 // take makes nc a connection of the edge, or closes it when there are too many.
 func (e *Edge) take(nc net.Conn) {
+	if e.tls != nil {
+		nc = tls.Server(&guard{Conn: nc, secured: true}, e.tls)
+	}
 	c, err := e.admit(nc)
 	if err != nil {
 		e.log.Debug("connection refused", "addr", nc.RemoteAddr(), "error", err)
@@ -58,7 +61,7 @@ func (e *Edge) run(c *conn, in *input) {
 	}
 }
 
-// allowed says whether one more connection from addr may be had, and counts it.
+// allowed says whether one more connection from c's address may be had, and counts it.
 // Fault: unavailable, rate_limited.
 func (e *Edge) allowed(c *conn) error {
 	open, sessions := e.sessions.counts()
@@ -77,24 +80,36 @@ func (e *Edge) allowed(c *conn) error {
 
 // admit makes a connection of nc within the limits. It is not served yet.
 func (e *Edge) admit(nc net.Conn) (*conn, error) {
-	c := &conn{id: bus.NewID(), edge: e, nc: nc, since: time.Now(), done: make(chan struct{})}
-	c.addr = addrOf(nc.RemoteAddr().String())
-	c.trusted = e.addresses.trusted(c.addr)
+	c := e.visitor(nc.RemoteAddr().String())
 	if err := e.allowed(c); err != nil {
 		return nil, err
 	}
+	return c, e.receive(c, nc)
+}
+
+// visitor is a connection from an address, without a socket yet.
+func (e *Edge) visitor(hostport string) *conn {
+	c := &conn{id: bus.NewID(), edge: e, since: time.Now(), done: make(chan struct{}), addr: addrOf(hostport)}
+	c.trusted = e.addresses.trusted(c.addr)
+	return c
+}
+
+// receive gives c, which was allowed, its socket.
+func (e *Edge) receive(c *conn, nc net.Conn) error {
+	nc = bare(nc)
 	var err error
 	if c.sock, err = newSocket(nc); err != nil {
 		e.addresses.close(c)
-		return nil, err
+		return err
 	}
 	if err := keepAlive(nc); err != nil {
 		e.log.Warn("dead peers will be noticed late", "error", err)
 	}
+	c.nc = nc
 	c.heard.Store(c.since.UnixNano())
 	c.w = e.writers[int(e.stats.accepted.Add(1)%uint64(len(e.writers)))]
 	e.stats.connections.Inc()
-	return c, nil
+	return nil
 }
 
 // addrOf is the address in a host:port; the zero address when there is none.
@@ -110,7 +125,7 @@ func addrOf(hostport string) netip.Addr {
 // an end when what was sent is not confirmed within deadAfter.
 func keepAlive(nc net.Conn) error {
 	if secured, ok := nc.(*tls.Conn); ok {
-		nc = secured.NetConn()
+		nc = bare(secured.NetConn())
 	}
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
@@ -127,13 +142,16 @@ func keepAlive(nc net.Conn) error {
 }
 
 // lastSeen is until when a connection that is gone can have been there: zero is now. What
-// the kernel found dead was last confirmed deadAfter ago.
+// the kernel found dead was last confirmed deadAfter ago, what the edge found dead when it
+// was last heard.
 func (c *conn) lastSeen(now time.Time) time.Time {
-	if !c.timedOut.Load() {
-		return time.Time{}
-	}
 	seen := time.Unix(0, c.heard.Load())
-	if dead := now.Add(-deadAfter); dead.After(seen) {
+	switch dead := now.Add(-deadAfter); {
+	case c.lapsed.Load():
+		return seen
+	case !c.timedOut.Load():
+		return time.Time{}
+	case dead.After(seen):
 		return dead
 	}
 	return seen

@@ -29,8 +29,9 @@ type messageReader struct {
 	limits  *pace
 	message []byte // of the fragments so far; nil between messages
 	open    bool   // a fragmented message has begun
-	partial int    // bytes at the end of message that may be the start of a rune
 	frags   int
+	text    utf8Check // of the message so far
+	clear   int       // bytes of the frame's payload that are unmasked
 }
 
 // fragmentsMost bounds the frames of one message: more is no client but an attack.
@@ -45,31 +46,55 @@ type header struct {
 	length int // of the payload
 }
 
+// control tells whether the frame may stand between those of a message.
+func (h header) control() bool { return h.op&0x8 != 0 }
+
 func (r *messageReader) next() (wire.Command, error) {
 	for {
 		h, ok, err := r.header(r.in.unread())
 		if err != nil {
 			return wire.Command{}, err
 		}
-		if !ok || len(r.in.unread()) < h.size+h.length {
+		whole := h.size + h.length
+		if ok {
+			if err := r.unmask(h, r.in.unread()[h.size:min(whole, len(r.in.unread()))]); err != nil {
+				return wire.Command{}, err
+			}
+		}
+		if !ok || len(r.in.unread()) < whole {
 			if err := r.in.fill(r.open); err != nil {
 				return wire.Command{}, err
 			}
 			continue
 		}
-		payload := r.in.unread()[h.size : h.size+h.length]
-		ws.Cipher(payload, h.mask, 0)
-		r.in.take(h.size + h.length)
+		payload := r.in.unread()[h.size:whole]
+		r.in.take(whole)
+		r.clear = 0
 		done, err := r.frame(h, payload)
 		if err != nil {
 			return wire.Command{}, err
 		}
 		if done {
 			object := r.message
-			r.message, r.open, r.frags = nil, false, 0
+			r.message, r.open, r.frags, r.text = nil, false, 0, utf8Check{}
 			return wire.ParseObject(object)
 		}
 	}
+}
+
+// unmask clears what of a frame's payload has come since the last time, and refuses a message
+// as soon as it cannot become UTF-8 any more.
+func (r *messageReader) unmask(h header, payload []byte) error {
+	fresh := payload[r.clear:]
+	ws.Cipher(fresh, h.mask, r.clear)
+	r.clear = len(payload)
+	if h.control() {
+		return nil
+	}
+	if !r.text.takes(fresh) || h.fin && r.clear == h.length && !r.text.whole() {
+		return violation(ws.StatusInvalidFramePayloadData, "a message is UTF-8")
+	}
+	return nil
 }
 
 // header parses the header at the start of b, if it is whole. Lengths that cannot be are
@@ -79,7 +104,7 @@ func (r *messageReader) header(b []byte) (h header, ok bool, err error) {
 		return h, false, nil
 	}
 	h.fin, h.op = b[0]&0x80 != 0, ws.OpCode(b[0]&0x0f)
-	control := h.op&0x8 != 0
+	control := h.control()
 	switch {
 	case b[0]&0x70 != 0:
 		return h, false, violation(ws.StatusProtocolError, "reserved bits are set")
@@ -150,32 +175,49 @@ func (r *messageReader) frame(h header, payload []byte) (done bool, err error) {
 		return false, closeFrame(payload)
 	}
 	if r.frags++; r.frags > fragmentsMost {
-		return false, violation(ws.StatusPolicyViolation, "a message has at most %d fragments", fragmentsMost)
+		return false, violation(ws.StatusMessageTooBig, "a message has at most %d fragments", fragmentsMost)
 	}
 	r.message = append(r.message, payload...)
 	r.open = !h.fin
-	if !validSoFar(r.message, h.fin) {
-		return false, violation(ws.StatusInvalidFramePayloadData, "a message is UTF-8")
-	}
 	return h.fin, nil
 }
 
-// validSoFar tells whether b is UTF-8, or with whole false may still become it.
-func validSoFar(b []byte, whole bool) bool {
-	if utf8.Valid(b) {
-		return true
+// utf8Check tells whether what it takes, piece by piece, is UTF-8 so far. The zero utf8Check
+// has taken nothing.
+type utf8Check struct {
+	begun [utf8.UTFMax]byte // a rune that has not ended
+	n     int
+}
+
+// takes gives false when b makes it impossible.
+func (u *utf8Check) takes(b []byte) bool {
+	for u.n > 0 && len(b) > 0 {
+		u.begun[u.n] = b[0]
+		u.n++
+		b = b[1:]
+		if utf8.FullRune(u.begun[:u.n]) {
+			if !utf8.Valid(u.begun[:u.n]) {
+				return false
+			}
+			u.n = 0
+		}
 	}
-	if whole {
-		return false
-	}
+	end := len(b)
 	for cut := 1; cut < utf8.UTFMax && cut <= len(b); cut++ {
 		tail := b[len(b)-cut:]
 		if utf8.RuneStart(tail[0]) {
-			return !utf8.FullRune(tail) && utf8.Valid(b[:len(b)-cut])
+			if !utf8.FullRune(tail) {
+				end -= cut
+				u.n = copy(u.begun[:], tail)
+			}
+			break
 		}
 	}
-	return false
+	return utf8.Valid(b[:end])
 }
+
+// whole tells whether no rune has been begun that has not ended.
+func (u *utf8Check) whole() bool { return u.n == 0 }
 
 // closeFrame judges a close frame (RFC 6455, section 7.4) and gives what to close with.
 func closeFrame(payload []byte) error {

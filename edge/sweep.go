@@ -14,6 +14,7 @@ func (e *Edge) sweep(now time.Time) {
 	for _, c := range e.sessions.all() {
 		e.look(c, now)
 	}
+	e.sessions.forget(now)
 }
 
 func (e *Edge) look(c *conn, now time.Time) {
@@ -36,7 +37,9 @@ func (e *Edge) look(c *conn, now time.Time) {
 		}
 	case past(c.begun.Load(), lineWithin):
 		c.close(wire.Protocol)
-	case speaks != lines && past(c.heard.Load(), deadAfter):
+	case speaks != lines && past(c.heard.Load(), deadAfter) && past(c.waits.Load(), readWithin):
+		// What came while nobody read would have been read by now.
+		c.lapsed.Store(true)
 		c.close(wire.Heartbeat)
 	case !c.asked.Load() && now.Sub(c.since) > firstCommandWithin:
 		c.close(wire.Idle)

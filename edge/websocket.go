@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,10 +28,13 @@ func (e *Edge) upgrade(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, "ask for the subprotocol "+subprotocol)
 		return
 	}
+	if !goodKey(r) {
+		answer(w, http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
+		return
+	}
 	// Counted before the upgrade, so that a refusal is an HTTP answer.
-	probe := &conn{addr: addrOf(r.RemoteAddr)}
-	probe.trusted = e.addresses.trusted(probe.addr)
-	if err := e.allowed(probe); err != nil {
+	c := e.visitor(r.RemoteAddr)
+	if err := e.allowed(c); err != nil {
 		status := http.StatusServiceUnavailable
 		if fault.CodeOf(err) == fault.RateLimited {
 			status = http.StatusTooManyRequests
@@ -38,19 +42,19 @@ func (e *Edge) upgrade(w http.ResponseWriter, r *http.Request) {
 		answer(w, status, err.Error())
 		return
 	}
-	e.addresses.close(probe)
 	upgrader := ws.HTTPUpgrader{Protocol: func(p string) bool { return p == subprotocol }}
 	nc, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
+		e.addresses.close(c)
 		e.log.Debug("no websocket", "addr", r.RemoteAddr, "error", err)
 		if nc != nil {
 			_ = nc.Close() // it was answered
 		}
 		return
 	}
-	c, err := e.admit(nc)
-	if err != nil {
-		_ = nc.Close() // the limit was reached between the two looks
+	if err := e.receive(c, nc); err != nil {
+		e.log.Error("no websocket", "addr", r.RemoteAddr, "error", err)
+		_ = nc.Close() // nothing was said yet
 		return
 	}
 	c.dialect = messages
@@ -72,11 +76,21 @@ func (e *Edge) originAllowed(r *http.Request) bool {
 		return false
 	}
 	u, err := url.Parse(origin[0])
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
-		u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
-		return false
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || origin[0] != u.Scheme+"://"+u.Host {
+		return false // no origin as RFC 6454, section 6.2, writes it
 	}
 	return strings.EqualFold(u.Host, r.Host) || slices.Contains(e.cfg.AllowOrigins, origin[0])
+}
+
+// goodKey tells whether the client sent a nonce of 16 bytes (RFC 6455, section 4.1), once. The
+// library looks only at how long it is.
+func goodKey(r *http.Request) bool {
+	keys := r.Header.Values("Sec-WebSocket-Key")
+	if len(keys) != 1 {
+		return false
+	}
+	nonce, err := base64.StdEncoding.Strict().DecodeString(keys[0])
+	return err == nil && len(nonce) == 16
 }
 
 // offers tells whether the client asks for the subprotocol.

@@ -1,0 +1,15 @@
+package edge
+
+import "time"
+
+// LastHeard is when the last byte of any connection was read.
+func (e *Edge) LastHeard() time.Time {
+	last := int64(0)
+	for _, c := range e.sessions.all() {
+		last = max(last, c.heard.Load())
+	}
+	return time.Unix(0, last)
+}
+
+// RecentMost is how many events a channel remembers.
+const RecentMost = recentMost
