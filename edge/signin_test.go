@@ -9,7 +9,6 @@ import (
 	"gamehall/shared/authapi"
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
-	"gamehall/shared/natstest"
 	"gamehall/shared/streams"
 )
 
