@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -231,7 +232,7 @@ func TestResumeRace(t *testing.T) {
 	t.Parallel()
 	ns, s, nc, _ := setUp(t)
 	addAccounts(t, start(t, ns, nil), "ann")
-	startEdge(t, ns, "e2").connect("c2")
+	e2 := startEdge(t, ns, "e2")
 	h := signInWithToken(t, nc, "ann", "e1", "c1")
 	for round := range 20 {
 		h.detach(t, nc, authapi.DetachRequest{})
@@ -239,7 +240,9 @@ func TestResumeRace(t *testing.T) {
 		errs := make([]error, len(got))
 		var all sync.WaitGroup
 		for i := range got {
-			all.Go(func() { got[i], errs[i] = h.resume(natstest.Context(t), nc, "e2", "c2") })
+			conn := "c" + strconv.Itoa(i)
+			e2.connect(conn)
+			all.Go(func() { got[i], errs[i] = h.resume(natstest.Context(t), nc, "e2", conn) })
 		}
 		all.Wait()
 		winners := 0
