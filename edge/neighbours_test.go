@@ -133,6 +133,9 @@ func (n *neighbours) signIn(ctx context.Context, r authapi.SignInRequest) (autha
 		if err != nil {
 			return authapi.SignInResponse{}, err
 		}
+		if r.Again && old.Command != bus.Command(ctx) {
+			return authapi.SignInResponse{}, fault.New(fault.AlreadySignedIn, "can't sign in repeatedly")
+		}
 		alive, err := edgeapi.Alive.To(old.Edge).Call(bus.As(ctx, ""), n.svc.Conn(), edgeapi.AliveRequest{Conn: old.Conn}, bus.Attempt(time.Second))
 		if err == nil && alive.Alive && !r.Takeover {
 			return authapi.SignInResponse{}, fault.New(fault.AlreadySignedIn, "can't sign in repeatedly")

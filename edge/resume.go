@@ -203,7 +203,7 @@ func (c *conn) hear(ctx context.Context, s *session, ch *channel, slot int, name
 			}
 		}
 		upTo := ch.start(c.dialect)
-		if err := c.replay(ctx, ch, from, upTo); err != nil {
+		if err := c.replay(ctx, s, ch, from, upTo); err != nil {
 			return fmt.Errorf("replay %s: %w", ch.name, err)
 		}
 		from = upTo
@@ -211,10 +211,11 @@ func (c *conn) hear(ctx context.Context, s *session, ch *channel, slot int, name
 	return nil
 }
 
-// replay shows the session what the stream has of ch in (from, upTo]; upTo is an event of ch,
-// or is not kept any more. A replica that is behind must not be taken for the end of it.
-func (c *conn) replay(ctx context.Context, ch *channel, from, upTo uint64) error {
-	js, prev, read := c.edge.hub.js, from, from
+// replay shows the session what the stream has of ch in (from, upTo], up to its own leaving;
+// upTo is an event of ch, or is not kept any more. A replica that is behind must not be taken
+// for the end of it.
+func (c *conn) replay(ctx context.Context, s *session, ch *channel, from, upTo uint64) error {
+	js, prev, read, over := c.edge.hub.js, from, from, false
 	var failed error
 	return streams.Retry(ctx, func(ctx context.Context) error {
 		err := streams.Range(ctx, js, streams.Subject(ch.name), read, upTo, func(m streams.Msg) bool {
@@ -225,11 +226,15 @@ func (c *conn) replay(ctx context.Context, ch *channel, from, upTo uint64) error
 				return true
 			}
 			prev = m.Seq
+			if over = s.leaves(e); over {
+				c.edge.leaving(ch, e)
+				return false
+			}
 			c.show(e)
 			failed = c.room4more(ctx)
 			return failed == nil
 		})
-		if failed != nil || err != nil || read == upTo {
+		if failed != nil || err != nil || read == upTo || over {
 			return errors.Join(failed, err)
 		}
 		kept, err := streams.Kept(ctx, js, upTo)

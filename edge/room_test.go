@@ -190,3 +190,23 @@ func TestEntered(t *testing.T) {
 	h.roomLine(t, "welcome back")
 	ann.want("[den] somebody: welcome back")
 }
+
+// A session of which the join is told after it left again hears nothing of the room.
+func TestEnteredAfterLeaving(t *testing.T) {
+	t.Parallel()
+	h := start(t, nil)
+	ann := h.signIn(t, "ann")
+	seq := h.member(t, "ann", event.RoomJoined)
+	h.roomLine(t, "while in")
+	h.member(t, "ann", event.RoomLeft)
+	h.roomLine(t, "when out")
+	h.enter(t, "ann", seq)
+	ann.want("[den] somebody: while in")
+	h.roomLine(t, "long after")
+	h.line(t, "the lobby goes on")
+	ann.want("somebody: the lobby goes on")
+	ann.quiet()
+	if h.edge.Hears(roomChannel("den")) {
+		t.Error("the edge hears a room that it has no member of")
+	}
+}

@@ -241,6 +241,11 @@ func (e *Edge) leaving(ch *channel, ev event.Stored) {
 	}
 }
 
+// leaves tells whether ev is the session's own leaving, of the hall or of a room.
+func (s *session) leaves(ev event.Stored) bool {
+	return (ev.Kind == event.Left || ev.Kind == event.RoomLeft) && ev.UserID == s.userID && ev.Epoch == s.epoch
+}
+
 // left takes the event that a user left the hall, before it is in the lobby's log: the
 // session that it ends hears nothing behind it.
 func (e *Edge) left(ch *channel, ev event.Stored) {
@@ -286,7 +291,12 @@ func (e *Edge) enterFrom(ctx context.Context, c *conn, s *session, r room, from 
 		old.ch.leave(c, slotRoom)
 		e.hub.release(old.ch)
 	}
-	return c.hear(ctx, s, ch, slotRoom, "room:"+r.name, from)
+	if err := c.hear(ctx, s, ch, slotRoom, "room:"+r.name, from); err != nil {
+		// It is in the room and does not hear it: it must not think that nobody speaks.
+		c.close(wire.Unavailable)
+		return err
+	}
+	return nil
 }
 
 // roomLeft takes the event that a user left a room, before it is in the room's log.

@@ -6,9 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"gamehall/shared/authapi"
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
+	"gamehall/shared/game21api"
+	"gamehall/shared/natstest"
 	"gamehall/shared/streams"
 )
 
@@ -67,6 +71,38 @@ func TestCommandsDuringSignIn(t *testing.T) {
 			t.Errorf("%q came %d times, got %v", line, rest[line], rest)
 		}
 	}
+}
+
+// A session hears everything behind its own join, once, also what was told before its
+// sign-in was answered: the lobby's lines, and a round that began meanwhile.
+func TestSignInHearsFromItsJoinOn(t *testing.T) {
+	t.Parallel()
+	n := &neighbours{}
+	h := startWith(t, n, nil)
+	ann := h.signIn(t, "ann")
+	ends := time.Now().Add(100 * time.Second)
+	h.line(t, "before")
+	ann.want("somebody: before")
+	n.onJoined = func(string) {
+		h.line(t, "meanwhile")
+		seq := h.tell(t, streams.GameChannel, event.Event{Kind: event.Game21Started, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: ends})
+		n.status = game21api.StatusResponse{Open: true, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: ends, Seq: seq}
+		// Until the edge has had both.
+		for seen := 0; seen < 3; seen++ {
+			ann.line()
+		}
+	}
+	bob := h.connect(t)
+	bob.send("/SIGNIN bob 123")
+	bob.want("system: welcome, bob")
+	got := map[string]int{bob.line(): 1}
+	got[bob.line()]++
+	for _, line := range []string{"somebody: meanwhile", "system: round 7: make 21 of 2 3 5 10, 100 seconds"} {
+		if got[line] != 1 {
+			t.Errorf("%q came %d times, got %v", line, got[line], got)
+		}
+	}
+	bob.quiet()
 }
 
 // Who signs in during a round is told its numbers and the time that is left, once.
@@ -162,4 +198,69 @@ func TestLateAnswerAfterTakeover(t *testing.T) {
 	close(answer)
 	ann.want("system: signed in elsewhere")
 	ann.wantCleanEnd()
+}
+
+// A sign-in whose outcome stays unknown is undone, but not against the player who has come in
+// meanwhile on the same connection.
+func TestUnknownSignInIsForgotten(t *testing.T) {
+	t.Parallel()
+	requests := make(chan authapi.SignInRequest, 10)
+	n := &neighbours{mute: true, onSignIn: func(_ context.Context, r authapi.SignInRequest) error {
+		requests <- r
+		return nil
+	}}
+	h := startWith(t, n, nil)
+	nc := h.ns.Connect(t)
+	deaf, err := nc.Subscribe(string(authapi.SignIn), func(*nats.Msg) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	ann := h.connect(t)
+	ann.send("/SIGNIN ann 123 TAKEOVER")
+	for line := ann.line(); line != "system: the auth service does not answer, please try again"; line = ann.line() {
+		if line != "system: the hall is slow, still trying" {
+			t.Fatalf("got %q", line)
+		}
+	}
+	if err := deaf.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	// It is served again, and ann is first: only then what the edge repeats is let through.
+	first := make(chan bool)
+	n.onSignIn = func(_ context.Context, r authapi.SignInRequest) error {
+		requests <- r
+		if r.Again {
+			<-first
+		}
+		return nil
+	}
+	h.serveSignIn(t)
+	ann.send("/SIGNIN ann 123 TAKEOVER")
+	ann.want("system: welcome, ann")
+	close(first)
+	ours, again := h.record(t, "ann"), 0
+	for range 2 {
+		select {
+		case r := <-requests:
+			if r.Again {
+				again++
+			}
+		case <-natstest.Context(t).Done():
+			t.Fatal("the edge does not undo the sign-in that it knows nothing of")
+		}
+	}
+	if again != 1 {
+		t.Errorf("%d requests only asked for what became of the first one, want 1", again)
+	}
+	ann.send("still here")
+	ann.want("ann: still here")
+	if got := h.record(t, "ann").Session; got != ours.Session {
+		t.Error("the session is another one")
+	}
 }
