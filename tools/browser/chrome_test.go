@@ -149,7 +149,12 @@ func (tb *tab) losing(on bool) {
 // run does something in the page.
 func (tb *tab) run(what string, actions ...chromedp.Action) {
 	tb.t.Helper()
-	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	tb.runWithin(patience, what, actions...)
+}
+
+func (tb *tab) runWithin(within time.Duration, what string, actions ...chromedp.Action) {
+	tb.t.Helper()
+	ctx, cancel := context.WithTimeout(tb.ctx, within)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		tb.t.Fatalf("%s: %s: %v\nthe page shows:\n%s", tb.name, what, err, tb.text())
@@ -191,7 +196,12 @@ func (tb *tab) say(text string) {
 // until waits until the JavaScript expression is true.
 func (tb *tab) until(expression string) {
 	tb.t.Helper()
-	tb.run("wait for "+expression, chromedp.Poll(expression, nil,
+	tb.untilWithin(expression, patience)
+}
+
+func (tb *tab) untilWithin(expression string, within time.Duration) {
+	tb.t.Helper()
+	tb.runWithin(within, "wait for "+expression, chromedp.Poll(expression, nil,
 		chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0)))
 }
 

@@ -138,7 +138,8 @@ type proxy struct {
 
 	mu     sync.Mutex
 	target string
-	closed bool // to new connections
+	closed bool          // to new connections
+	frozen chan struct{} // closed when bytes pass; nil is the same
 	conns  map[net.Conn]bool
 }
 
@@ -152,6 +153,7 @@ func startProxy(t *testing.T) *proxy {
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
 		_ = listen.Close()
+		p.mend()
 		p.cut()
 		p.wg.Wait()
 	})
@@ -180,6 +182,38 @@ func (p *proxy) mend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = false
+	if p.frozen != nil {
+		close(p.frozen)
+		p.frozen = nil
+	}
+}
+
+// freeze keeps connections, and passes nothing until mend: a cable that was pulled.
+func (p *proxy) freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.frozen = make(chan struct{})
+}
+
+// thaw waits until bytes pass.
+func (p *proxy) thaw() {
+	p.mu.Lock()
+	frozen := p.frozen
+	p.mu.Unlock()
+	if frozen != nil {
+		<-frozen
+	}
+}
+
+// thawing is a connection that freezes with its proxy.
+type thawing struct {
+	net.Conn
+	p *proxy
+}
+
+func (c thawing) Write(b []byte) (int, error) {
+	c.p.thaw()
+	return c.Conn.Write(b)
 }
 
 func (p *proxy) accept() {
@@ -212,7 +246,7 @@ func (p *proxy) pass(client net.Conn) {
 	var both sync.WaitGroup
 	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
 		both.Go(func() {
-			_, _ = io.Copy(way[0], way[1]) // it ends when either side does
+			_, _ = io.Copy(thawing{way[0], p}, way[1]) // it ends when either side does
 			_ = way[0].Close()
 			_ = way[1].Close()
 		})

@@ -320,6 +320,51 @@ func TestElsewhere(t *testing.T) {
 	second.sees("#lines .text", "still here")
 }
 
+// TestIdle: who is away for too long is told so, and comes back with a click, not by itself.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	h := startHall(t, "--away-after", "1s", "--idle-after", "1s")
+	page := open(t, startBrowser(t), h.url, "idle")
+	page.signIn("netease1", "123")
+	page.sees("#banner-text", "You were away for a long time, so the hall closed the door.")
+	if state := eval[string](page, `document.querySelector('#link').dataset.state`); state != "stopped" {
+		t.Errorf("the connection is %s", state)
+	}
+	page.click("#banner-act")
+	page.until(`!document.querySelector('#gate').hidden || document.querySelector('#link').dataset.state === 'online'`)
+}
+
+// TestSilence: a connection that says nothing any more is dead after 30 seconds, and not one
+// on which only heartbeats pass.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	h := startHall(t)
+	browser := startBrowser(t)
+	broken := startProxy(t)
+	broken.to(h.proxy.target)
+	quiet := open(t, browser, h.url, "quiet")
+	quiet.signIn("netease1", "123")
+	silent := open(t, browser, "http://"+broken.addr(), "silent")
+	silent.signIn("netease2", "123")
+	quiet.seesPart("#people-list .name", "netease2")
+
+	silent.losing(true)
+	broken.freeze()
+	const dead = `document.querySelector('#link').dataset.state !== 'online'`
+	begun := time.Now()
+	silent.untilWithin(dead, 45*time.Second)
+	if took := time.Since(begun); took < 20*time.Second {
+		t.Errorf("given up after %v", took)
+	}
+	broken.mend()
+	silent.until(`document.querySelector('#link').dataset.state === 'online'`)
+	silent.say("here I am again")
+	quiet.sees("#lines .text", "here I am again")
+	if eval[bool](quiet, `document.querySelector('#link').dataset.state !== 'online' || document.querySelector('#lines .presence').textContent.includes('netease2 left')`) {
+		t.Error("the quiet page lost its connection, or was told that netease2 left")
+	}
+}
+
 // TestHistory: what was said before comes when one scrolls up, each line once, in order.
 func TestHistory(t *testing.T) {
 	t.Parallel()
@@ -447,6 +492,7 @@ func TestPictures(t *testing.T) {
 	ann.say("/rooms")
 	ann.seesPart("#room-list", "Chess Club")
 	ann.fill("#expression", eval[string](ann, `'(' + [...document.querySelectorAll('.tile')].slice(0, 3).map((n) => n.textContent).join(' + ') + ')'`))
+	ann.run("take the mouse away", chromedp.MouseEvent("mouseMoved", 640, 30))
 	for _, picture := range []struct {
 		name          string
 		width, height int64

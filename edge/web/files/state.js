@@ -90,8 +90,11 @@ export class Hall {
     // One stream holds all channels, so one sequence is a start for each of them.
     this.last = { lobby: seq, game21: seq };
     this.keep();
-    this.tell('place');
-    this.tell('places');
+    this.tellAll();
+  }
+
+  tellAll() {
+    for (const topic of ['place', 'places', 'people', 'members', 'rooms', 'game']) this.tell(topic);
   }
 
   /** restore takes up what a reload left. */
@@ -104,8 +107,7 @@ export class Hall {
     if (room) this.room = new Place('room', room.slice('room:'.length));
     const current = store.load('current', 'lobby');
     this.current = this.places().find((p) => p.id === current) ?? this.lobby;
-    this.tell('place');
-    this.tell('places');
+    this.tellAll();
   }
 
   keep() {

@@ -35,8 +35,8 @@ export class Game {
 
     get('game').classList.toggle('open', g.open);
     show(get('game-round'), g.open);
-    if (g.open && this.drawn !== g.round) {
-      this.drawn = g.round;
+    if (g.open && this.drawn !== g.endsAt) {
+      this.drawn = g.endsAt;
       this.length = Math.max(1, g.endsAt - this.hall.now());
       get('tiles').replaceChildren(...g.numbers.map((n) => el('button', {
         type: 'button', class: 'tile', 'data-number': String(n), onclick: () => this.insert(String(n)),

@@ -8,7 +8,7 @@ const colours = 12; // .c0 to .c11 in theme.css
 export function colour(name) {
   let h = 0x811c9dc5; // FNV-1a: short names spread well
   for (const byte of new TextEncoder().encode(name)) h = Math.imul(h ^ byte, 0x01000193) >>> 0;
-  return `c${((h ^ (h >>> 15)) >>> 0) % colours}`;
+  return `c${(Math.imul(h ^ (h >>> 16), 0x9e3779b1) >>> 12) % colours}`; // Fibonacci hashing: neighbours part
 }
 
 /** nameOf shows a name. It is isolated, so that one written from right to left turns
