@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +12,7 @@ import (
 	"testing/fstest"
 )
 
-func serve(t *testing.T, method, target string, header http.Header) *http.Response {
+func serve(t *testing.T, method, target string, header http.Header) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, "/", nil)
 	r.URL.Path = target // unchanged, as only a client of our own would send it
@@ -22,7 +21,7 @@ func serve(t *testing.T, method, target string, header http.Header) *http.Respon
 	}
 	w := httptest.NewRecorder()
 	Handler().ServeHTTP(w, r)
-	return w.Result()
+	return w
 }
 
 // names lists every path that is served.
@@ -52,23 +51,16 @@ func TestEveryFileIsServed(t *testing.T) {
 		if name == "/" {
 			want = types[".html"]
 		}
-		if get.StatusCode != http.StatusOK || get.Header.Get("Content-Type") != want || get.ContentLength == 0 {
-			t.Errorf("GET %s: %d, %s, want 200, %s", name, get.StatusCode, get.Header.Get("Content-Type"), want)
+		if get.Code != http.StatusOK || get.Header().Get("Content-Type") != want || get.Body.Len() == 0 {
+			t.Errorf("GET %s: %d, %s, want 200, %s", name, get.Code, get.Header().Get("Content-Type"), want)
 		}
-		var body bytes.Buffer
-		if _, err := body.ReadFrom(get.Body); err != nil {
-			t.Fatal(err)
-		}
-		if length := get.Header.Get("Content-Length"); length != strconv.Itoa(body.Len()) {
-			t.Errorf("GET %s: %d bytes, but Content-Length %s", name, body.Len(), length)
+		length := get.Header().Get("Content-Length")
+		if length != strconv.Itoa(get.Body.Len()) {
+			t.Errorf("GET %s: %d bytes, but Content-Length %s", name, get.Body.Len(), length)
 		}
 		head := serve(t, http.MethodHead, name, nil)
-		var none bytes.Buffer
-		if _, err := none.ReadFrom(head.Body); err != nil {
-			t.Fatal(err)
-		}
-		if head.StatusCode != http.StatusOK || none.Len() != 0 || head.Header.Get("Content-Length") != get.Header.Get("Content-Length") {
-			t.Errorf("HEAD %s: %d with %d bytes, Content-Length %s", name, head.StatusCode, none.Len(), head.Header.Get("Content-Length"))
+		if head.Code != http.StatusOK || head.Body.Len() != 0 || head.Header().Get("Content-Length") != length {
+			t.Errorf("HEAD %s: %d with %d bytes, Content-Length %s", name, head.Code, head.Body.Len(), head.Header().Get("Content-Length"))
 		}
 	}
 }
@@ -85,15 +77,15 @@ func TestHeaders(t *testing.T) {
 		"Cross-Origin-Opener-Policy": "same-origin",
 		"Permissions-Policy":         permissions,
 	}
-	for _, resp := range []*http.Response{
+	for _, resp := range []*httptest.ResponseRecorder{
 		serve(t, http.MethodGet, "/", nil),
 		serve(t, http.MethodGet, "/app.js", nil),
 		serve(t, http.MethodGet, "/nothing", nil),
 		serve(t, http.MethodPost, "/", nil),
 	} {
 		for name, value := range want {
-			if got := resp.Header.Get(name); got != value {
-				t.Errorf("%d: %s is %q, want %q", resp.StatusCode, name, got, value)
+			if got := resp.Header().Get(name); got != value {
+				t.Errorf("%d: %s is %q, want %q", resp.Code, name, got, value)
 			}
 		}
 	}
@@ -103,8 +95,8 @@ func TestMethods(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"} {
 		resp := serve(t, method, "/", nil)
-		if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "GET, HEAD" {
-			t.Errorf("%s: %d, Allow %q", method, resp.StatusCode, resp.Header.Get("Allow"))
+		if resp.Code != http.StatusMethodNotAllowed || resp.Header().Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %d, Allow %q", method, resp.Code, resp.Header().Get("Allow"))
 		}
 	}
 }
@@ -117,8 +109,8 @@ func TestNotFound(t *testing.T) {
 		"/../web.go", "/files/../../web.go", "/..%2fweb.go", "/%2e%2e/web.go", `/..\web.go`, "/app.js\x00", "", "app.js",
 		"/.git/config", "/etc/passwd", "//etc/passwd", "/favicon.ico",
 	} {
-		if resp := serve(t, http.MethodGet, target, nil); resp.StatusCode != http.StatusNotFound {
-			t.Errorf("GET %q: %d, want 404", target, resp.StatusCode)
+		if resp := serve(t, http.MethodGet, target, nil); resp.Code != http.StatusNotFound {
+			t.Errorf("GET %q: %d, want 404", target, resp.Code)
 		}
 	}
 }
@@ -153,18 +145,18 @@ func TestTraversalThroughMux(t *testing.T) {
 func TestUpgradesAreSeen(t *testing.T) {
 	t.Parallel()
 	now := serve(t, http.MethodGet, "/app.js", nil)
-	etag := now.Header.Get("ETag")
-	if now.Header.Get("Cache-Control") != "no-cache" || len(etag) < 10 || !strings.HasPrefix(etag, `"`) {
-		t.Fatalf("Cache-Control %q, ETag %q", now.Header.Get("Cache-Control"), etag)
+	etag := now.Header().Get("ETag")
+	if now.Header().Get("Cache-Control") != "no-cache" || len(etag) < 10 || !strings.HasPrefix(etag, `"`) {
+		t.Fatalf("Cache-Control %q, ETag %q", now.Header().Get("Cache-Control"), etag)
 	}
 	for _, known := range []string{etag, "W/" + etag, `"other", ` + etag, "*"} {
 		resp := serve(t, http.MethodGet, "/app.js", http.Header{"If-None-Match": {known}})
-		if resp.StatusCode != http.StatusNotModified || resp.Header.Get("ETag") != etag {
-			t.Errorf("If-None-Match %s: %d", known, resp.StatusCode)
+		if resp.Code != http.StatusNotModified || resp.Header().Get("ETag") != etag {
+			t.Errorf("If-None-Match %s: %d", known, resp.Code)
 		}
 	}
-	if resp := serve(t, http.MethodGet, "/app.js", http.Header{"If-None-Match": {`"other"`}}); resp.StatusCode != http.StatusOK {
-		t.Errorf("another version: %d, want 200", resp.StatusCode)
+	if resp := serve(t, http.MethodGet, "/app.js", http.Header{"If-None-Match": {`"other"`}}); resp.Code != http.StatusOK {
+		t.Errorf("another version: %d, want 200", resp.Code)
 	}
 	one := load(fstest.MapFS{"files/app.js": {Data: []byte("1")}})["/app.js"]
 	two := load(fstest.MapFS{"files/app.js": {Data: []byte("2")}})["/app.js"]

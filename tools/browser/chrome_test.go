@@ -22,8 +22,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// startBrowser starts a Chromium without a screen.
-func startBrowser(t *testing.T) context.Context {
+// chromium is a browser without a screen.
+type chromium struct{ ctx context.Context }
+
+// startBrowser starts a browser. It ends with the test.
+func startBrowser(t *testing.T) chromium {
 	t.Helper()
 	path := os.Getenv("CHROMIUM")
 	if path == "" {
@@ -32,11 +35,10 @@ func startBrowser(t *testing.T) context.Context {
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("no browser: %v: apt-get install chromium, or name one with CHROMIUM", err)
 	}
-	profile, err := os.MkdirTemp("", "hall-chromium-")
+	profile, err := os.MkdirTemp("", "hall-chromium-") //nolint:usetesting // the browser may still write to it when TempDir is removed
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The browser may write to its profile until it is gone, so TempDir would fail to remove it.
 	t.Cleanup(func() { _ = os.RemoveAll(profile) })
 	alloc, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()),
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
@@ -53,7 +55,7 @@ func startBrowser(t *testing.T) context.Context {
 	if err := chromedp.Run(browser); err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
-	return browser
+	return chromium{browser}
 }
 
 // tab is a page of its own, with storage of its own.
@@ -71,9 +73,9 @@ type tab struct {
 
 // open opens the hall in a tab, with a window of its own: a tab behind another one is hidden,
 // and its player sees nothing.
-func open(t *testing.T, browser context.Context, url, name string) *tab {
+func open(t *testing.T, browser chromium, url, name string) *tab {
 	t.Helper()
-	started, cancel := context.WithTimeout(browser, patience)
+	started, cancel := context.WithTimeout(browser.ctx, patience)
 	defer cancel()
 	var id target.ID
 	if err := chromedp.Run(started, chromedp.ActionFunc(func(ctx context.Context) error {
@@ -87,7 +89,7 @@ func open(t *testing.T, browser context.Context, url, name string) *tab {
 	})); err != nil {
 		t.Fatalf("open a window: %v", err)
 	}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithTargetID(id))
+	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithTargetID(id))
 	t.Cleanup(cancel)
 	tb := &tab{t: t, name: name, ctx: ctx, url: url}
 	chromedp.ListenTarget(ctx, tb.listen)
@@ -116,8 +118,8 @@ func (tb *tab) listen(ev any) {
 			tb.wrong = append(tb.wrong, fmt.Sprintf("console: %s", words))
 		}
 	case *log.EventEntryAdded:
-		network := ev.Entry.Source == log.SourceNetwork || strings.HasPrefix(ev.Entry.Text, "WebSocket connection")
-		if ev.Entry.Level == log.LevelError && !(tb.lossy && network) {
+		ofNetwork := ev.Entry.Source == log.SourceNetwork || strings.HasPrefix(ev.Entry.Text, "WebSocket connection")
+		if ev.Entry.Level == log.LevelError && (!tb.lossy || !ofNetwork) {
 			tb.wrong = append(tb.wrong, fmt.Sprintf("log, %s: %s", ev.Entry.Source, ev.Entry.Text))
 		}
 	case *network.EventRequestWillBeSent:
