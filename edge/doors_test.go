@@ -424,8 +424,8 @@ func TestHeartbeat(t *testing.T) {
 		line.send("/PING")
 		line.want("system: pong")
 		d := open(t, h.edge)
-		d.send(`{"id":"1","type":"ping"}`)
 		before := time.Now()
+		d.send(`{"id":"1","type":"ping"}`)
 		wantOutcome(t, d, "ok")
 		after := time.Now()
 		for s := range 30 {
