@@ -64,10 +64,15 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
 			// Called for each of what may be thousands of attempts, one after the other.
-			if err != nil && err.Error() != failed {
-				failed = err.Error()
-				log.Warn("nats does not let us in, trying on", "error", err)
+			if err == nil || err.Error() == failed {
+				return
 			}
+			failed = err.Error()
+			if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
+				log.Warn("nats does not let us in, trying on", "error", err)
+				return
+			}
+			log.Warn("nats cannot be reached, trying on", "error", err)
 		}),
 		nats.ConnectHandler(func(*nats.Conn) { failed = "" }),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
@@ -124,7 +129,10 @@ func WaitConnected(ctx context.Context, nc *nats.Conn) error {
 		select {
 		case <-status:
 		case <-ctx.Done():
-			return fault.New(fault.Unavailable, "nats does not answer (%v)", nc.LastError())
+			if err := nc.LastError(); err != nil {
+				return fault.New(fault.Unavailable, "nats does not answer (%v)", err)
+			}
+			return fault.New(fault.Unavailable, "nats does not answer")
 		}
 	}
 	return nil
