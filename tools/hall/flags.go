@@ -14,19 +14,20 @@ import (
 // partFlags are the settings of the parts. The tag part names those that a flag is for;
 // without it the flag is for all.
 type partFlags struct {
-	Data     string   `default:"data" type:"path" placeholder:"DIR" help:"Folder of the databases, and of the embedded NATS (${default})." group:"Where" part:"auth,account,game21"`
+	Data     string   `default:"data" type:"folder" placeholder:"DIR" help:"Folder of the databases, and of the embedded NATS (${default})." group:"Where" part:"auth,account,game21"`
 	DB       string   `name:"db" default:"sqlite" placeholder:"WHAT" help:"sqlite: one file a service under --data (${default})." group:"Where" part:"auth,account,game21"`
 	NATS     []string `name:"nats" placeholder:"URL" help:"Existing NATS servers, such as nats://user:password@host:4222." group:"Where"`
-	Replicas int      `default:"1" placeholder:"N" help:"Copies that NATS keeps of everything: 1, 3 or 5 (${default})." group:"Where"`
+	Replicas int      `default:"1" placeholder:"N" help:"Copies that NATS keeps of everything: 1, or in a cluster named with --nats 3 or 5 (${default})." group:"Where"`
 
 	TCP              listen         `name:"tcp" default:"127.0.0.1:7021" placeholder:"ADDR" help:"Where players connect (${default}; port 0 takes a free one)." group:"Edge" part:"edge"`
 	HTTP             listen         `name:"http" default:"127.0.0.1:7080" placeholder:"ADDR" help:"Where the edge speaks HTTP (${default})." group:"Edge" part:"edge"`
-	TrustedNet       []netip.Prefix `placeholder:"CIDR" help:"Network exempt from the limits of connections, sign-up and sign-in; may be given more than once (loopback in up, else none)." group:"Edge" part:"edge"`
+	TrustedNet       []netip.Prefix `placeholder:"CIDR" help:"Network such as 10.0.0.0/8, exempt from the limits of connections, sign-up and sign-in; may be given more than once (loopback in up, else none)." group:"Edge" part:"edge"`
+	AllowOrigin      []origin       `placeholder:"ORIGIN" help:"Where pages come from that may connect besides the hall's own, such as https://hall.example; may be given more than once." group:"Edge" part:"edge"`
 	ConnectionsPerIP int            `name:"connections-per-ip" default:"32" placeholder:"N" help:"Connections open from one address (${default})." group:"Edge" part:"edge"`
 	Rate             float64        `default:"5" placeholder:"N" help:"Commands a second and session, kept by not reading faster (${default}; 0 is off)." group:"Edge" part:"edge"`
 	Burst            int            `default:"20" placeholder:"N" help:"Commands at once before --rate holds (${default})." group:"Edge" part:"edge"`
 	AwayAfter        time.Duration  `default:"5m" placeholder:"D" help:"A session without a command is away after this (${default}; 0 is never)." group:"Edge" part:"edge"`
-	IdleAfter        time.Duration  `default:"30m" placeholder:"D" help:"A session that is away is closed after this (${default}; 0 is never)." group:"Edge" part:"edge"`
+	IdleAfter        time.Duration  `default:"30m" placeholder:"D" help:"A session is closed after being away for this, so 35m after its last command with both defaults (${default}; 0 is never)." group:"Edge" part:"edge"`
 
 	DemoAccounts *bool     `negatable:"" help:"Accounts netease1 to netease4 with the password 123 (in up, on when nothing listens off loopback; refused otherwise)." group:"Accounts" part:"auth"`
 	PasswordMin  *int      `placeholder:"N" help:"Fewest characters of a password (8; 6 with demo accounts)." group:"Accounts" part:"auth"`
@@ -36,7 +37,7 @@ type partFlags struct {
 
 	Game21Period   time.Duration `name:"game21-period" default:"1h" placeholder:"D" help:"A round starts each time this has passed (${default}, on the hour)." group:"Game of 21" part:"game21"`
 	Game21Duration time.Duration `name:"game21-duration" default:"2m" placeholder:"D" help:"How long a round lasts (${default})." group:"Game of 21" part:"game21"`
-	Game21First    time.Duration `name:"game21-first" default:"0s" placeholder:"D" help:"The first round starts this long after the start (0: at the next full period)." group:"Game of 21" part:"game21"`
+	Game21First    time.Duration `name:"game21-first" default:"0s" placeholder:"D" help:"The first round starts this long after the start (0: at the next full period). Where a round is planned already, as in a folder that was used, that plan holds." group:"Game of 21" part:"game21"`
 	Game21Solvable bool          `name:"game21-solvable" help:"Deal only numbers that can make 21." group:"Game of 21" part:"game21"`
 
 	logFlags
@@ -79,6 +80,9 @@ func (f *partFlags) check(here bool) error {
 	case f.Game21First < 0:
 		return wrongUse("--game21-first %s: it must be 0 (at the next full period) or more", f.Game21First)
 	}
+	if f.TCP == f.HTTP && f.TCP.port != 0 {
+		return wrongUse("--http %s: players connect there, by --tcp: it needs another port", f.HTTP)
+	}
 	if f.PasswordMin != nil && (*f.PasswordMin < 1 || *f.PasswordMin > passwordMost) {
 		return wrongUse("--password-min %d: it can be 1 to %d", *f.PasswordMin, passwordMost)
 	}
@@ -92,6 +96,15 @@ func (f *partFlags) check(here bool) error {
 		return wrongUse("--password-hash %s: less than %s is for load tests on loopback", f.PasswordHash, defaultHash)
 	}
 	return nil
+}
+
+// allowOrigins are the origins as the edge takes them.
+func (f *partFlags) allowOrigins() []string {
+	var all []string
+	for _, o := range f.AllowOrigin {
+		all = append(all, string(o))
+	}
+	return all
 }
 
 // demo tells whether the demo accounts are wanted.
@@ -130,6 +143,14 @@ func redacted(urls []string) string {
 		}
 	}
 	return strings.Join(all, ",")
+}
+
+// anonymous tells whether some server is asked without credentials.
+func anonymous(urls []string) bool {
+	return slices.ContainsFunc(urls, func(text string) bool {
+		u, err := url.Parse(text)
+		return err == nil && u.User == nil
+	})
 }
 
 // loopbackURLs tells whether all servers are on this machine.

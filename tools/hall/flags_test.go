@@ -140,12 +140,35 @@ func TestRefused(t *testing.T) {
 		{up("--password-hash", "m=19456,t=2,p=1,m=1"), "m=19456,t=2,p=1"},
 		{up("--password-hash", "m=7,t=1,p=1"), "m from"},
 		{up("--password-hash", "m=4194304,t=1,p=1"), "m from"},
-		{up("--trusted-net", "10.0.0.0"), "--trusted-net"},
+		{up("--trusted-net", "10.0.0.0"), "10.0.0.0/8"},
+		{up("--data", ""), "folder"},
+		{up("--tcp", "7021"), "127.0.0.1:7021"},
+		{up("--http", "7080"), "127.0.0.1:7080"},
+		{up("--nats-listen", "4222"), "127.0.0.1:4222"},
+		{up("--http", "127.0.0.1:7021"), "--http"},
+		{up("--away-after", "5"), "5m"},
+		{up("--room-empty", "soon"), "5m"},
+		{up("--burst", "many"), "whole number"},
+		{up("--burst", "99999999999999999999"), "whole number"},
+		{up("--password-min", "1.5"), "whole number"},
+		{up("--rate", "fast"), "a number such as 5"},
+		{up("--replicas", "3"), "cluster"},
+		{up("--replicas", "5"), "--nats"},
+		{up("--allow-origin", "hall.example"), "https://hall.example"},
+		{up("--allow-origin", "ftp://hall.example"), "--allow-origin"},
+		{up("--allow-origin", "https://hall.example/"), "--allow-origin"},
+		{up("--allow-origin", "https://hall.example/play?a=b#c"), "--allow-origin"},
+		{up("--allow-origin", "https://ann@hall.example"), "--allow-origin"},
+		{up("--allow-origin", "https://hall.example:0"), "port"},
+		{up("--allow-origin", "https://hall.example:65536"), "port"},
+		{up("--allow-origin", "https://hall.example:"), "port"},
+		{up("--allow-origin", "*"), "--allow-origin"},
 		{up("--game21-duration", "0s"), "--game21-duration"},
 		{up("--game21-duration", "2h"), "--game21-period"},
 		{up("--game21-first", "-1s"), "--game21-first"},
 		{up("--nats", "127.0.0.1:4222"), "nats://user:password@host:4222"},
-		{up("--log-level", "loud"), "--log-level"},
+		{up("--log-level", "loud"), "debug, info, warn, error"},
+		{up("--log-level", "info+2"), "debug, info, warn, error"},
 		{up("--log-format", "xml"), "--log-format"},
 		{run(), "part"},
 		{run("auth"), "--nats"},
@@ -164,6 +187,18 @@ func TestRefused(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("hall %q tells a password: %v", tt.args, err)
 		}
+	}
+}
+
+// TestOrigins: the edge compares with what browsers send.
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	up := parsedUp(t, "--allow-origin", "https://Hall.Example:443", "--allow-origin", "http://127.0.0.1:8080,http://[::1]:80")
+	if got, want := up.allowOrigins(), []string{"https://hall.example", "http://127.0.0.1:8080", "http://[::1]"}; !slices.Equal(got, want) {
+		t.Errorf("--allow-origin is %v, want %v", got, want)
+	}
+	if up := parsedUp(t, "--nats", "nats://127.0.0.1:4222", "--replicas", "3"); up.Replicas != 3 {
+		t.Errorf("--replicas is %d, want 3 in a cluster", up.Replicas)
 	}
 }
 
@@ -195,5 +230,27 @@ func TestEnvironment(t *testing.T) { //nolint:paralleltest // it sets the enviro
 	// The environment may serve several processes: what is for other parts is no fault.
 	if _, err := parsed(t, "run", "room", "--nats", "nats://127.0.0.1:4222"); err != nil {
 		t.Errorf("hall run room: %v", err)
+	}
+}
+
+// TestEnvironmentRefused: a fault names where its value is from. It changes the environment,
+// so it runs alone.
+func TestEnvironmentRefused(t *testing.T) { //nolint:paralleltest // it sets the environment
+	for name, value := range map[string]string{
+		"HALL_AWAY_AFTER": "soon",
+		"HALL_REPLICAS":   "2",
+		"HALL_TCP":        "7021",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, value)
+			_, err := parsed(t, "up")
+			if !errors.As(err, new(usageError)) || !strings.Contains(err.Error(), "(from the environment: "+name) {
+				t.Errorf("hall up with %s=%s: %v, want wrong use that names it", name, value, err)
+			}
+		})
+	}
+	t.Setenv("HALL_REPLICAS", "1")
+	if _, err := parsed(t, "up", "--replicas", "2"); err == nil || strings.Contains(err.Error(), "HALL_REPLICAS") {
+		t.Errorf("hall up --replicas 2: %v, want it told without the environment", err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
+	"strings"
 	"sync"
 )
 
@@ -36,15 +38,29 @@ func (l *serverLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats server", "says", fmt.Sprintf(format, v...))
 }
 
-// Warnf logs a warning.
+// Warnf logs a warning. That the store was not closed in order is none: everything which was
+// acknowledged is there, and the server reads it anew.
 func (l *serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("nats server", "says", fmt.Sprintf(format, v...))
+	text := fmt.Sprintf(format, v...)
+	if strings.Contains(text, "state outdated") || strings.Contains(text, "state is outdated") {
+		l.log.Info("nats recovers its store, as it was not stopped in order", "says", text)
+		return
+	}
+	l.log.Warn("nats server", "says", text)
 }
 
-// Errorf logs an error.
+// Errorf logs an error. That somebody may not do something is theirs, not ours.
 func (l *serverLog) Errorf(format string, v ...any) {
-	l.log.Error("nats server", "says", fmt.Sprintf(format, v...))
+	text := fmt.Sprintf(format, v...)
+	if strings.Contains(text, "Publish Violation") || strings.Contains(text, "Subscription Violation") {
+		l.log.Warn("nats refused what is not permitted", "says", nkey.ReplaceAllString(text, "nobody"))
+		return
+	}
+	l.log.Error("nats server", "says", text)
 }
+
+// nkey is how the server names who gave no credentials: by a key that it was given for them.
+var nkey = regexp.MustCompile(`(?i)nkey[: ]"?U[A-Z2-7]{55}"?`)
 
 // Fatalf keeps the error.
 func (l *serverLog) Fatalf(format string, v ...any) {

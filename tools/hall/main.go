@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -72,7 +73,7 @@ func hall(args []string, stdout, stderr io.Writer) int {
 // parse reads args and the environment. What it refuses is a [usageError].
 func parse(args []string, stdout, stderr io.Writer) (command, error) {
 	var c cli
-	parser, err := kong.New(&c,
+	parser, err := kong.New(&c, append(readers(),
 		kong.Name("hall"),
 		kong.Description("A hall for players at a terminal: accounts, a lobby, rooms, whispers, and a game of 21."),
 		kong.Vars{"version": version()},
@@ -80,7 +81,7 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(stdout, stderr),
 		kong.PostBuild(environment),
-	)
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the flags: %w", err)
 	}
@@ -89,7 +90,7 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, usageError{errors.New(strings.Replace(err.Error(), "(from envar ", "(from the environment: ", 1))}
 	}
 	var given []*kong.Flag
 	for _, p := range parsed.Path {
@@ -99,11 +100,30 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 	}
 	switch parsed.Selected().Name {
 	case "up":
-		return &c.Up, c.Up.check()
+		return &c.Up, named(c.Up.check(), given)
 	case "client":
 		return &c.Client, nil
 	}
-	return &c.Run, c.Run.check(given)
+	return &c.Run, named(c.Run.check(given), given)
+}
+
+// named adds to a fault that begins with a flag which nobody gave that its value is from the
+// environment.
+func named(err error, given []*kong.Flag) error {
+	if err == nil {
+		return nil
+	}
+	word, _, _ := strings.Cut(err.Error(), " ")
+	flag, ok := strings.CutPrefix(strings.TrimSuffix(word, ":"), "--")
+	if !ok || os.Getenv(variable(flag)) == "" || slices.ContainsFunc(given, func(f *kong.Flag) bool { return f.Name == flag }) {
+		return err
+	}
+	return wrongUse("%w (from the environment: %s)", err, variable(flag))
+}
+
+// variable is the environment's name of a flag.
+func variable(flag string) string {
+	return "HALL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // environment gives every flag the environment variable of the same name. Kong's own
@@ -116,7 +136,7 @@ func environment(k *kong.Kong) error {
 			case len(flag.Envs) == 1 && flag.Envs[0] == "-":
 				flag.Envs, flag.Tag.Envs = nil, nil
 			case flag.Name != "help":
-				name := "HALL_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+				name := variable(flag.Name)
 				flag.Envs = []string{name}
 				flag.Tag.Envs = flag.Envs
 				if os.Getenv(name) == "" {

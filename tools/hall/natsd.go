@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,8 +56,8 @@ func startNATS(ctx context.Context, data string, at listen, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := free(ctx, at); err != nil {
-		return nil, fmt.Errorf("nats cannot listen there: %w: stop what listens there, or choose another address with --nats-listen", err)
+	if err := free(ctx, "--nats-listen", at); err != nil {
+		return nil, err
 	}
 	srv, err := server.NewServer(opts)
 	if err != nil {
@@ -151,7 +150,10 @@ func (n *natsd) dialer(log *slog.Logger) bus.Dialer {
 }
 
 // url is where the server listens really, for people: without credentials.
-func (n *natsd) url() string { return "nats://" + n.server.Addr().String() }
+func (n *natsd) url() string { return "nats://" + n.host() }
+
+// host is where this machine reaches the server.
+func (n *natsd) host() string { return net.JoinHostPort(reachable(n.server.Addr().String())) }
 
 // stop ends the server once its files are closed.
 func (n *natsd) stop() {
@@ -161,7 +163,7 @@ func (n *natsd) stop() {
 
 // writeAdmin tells the operator how to be the administrator.
 func (n *natsd) writeAdmin(path string) error {
-	full := url.URL{Scheme: "nats", User: url.UserPassword(adminUser, n.password), Host: n.server.Addr().String()}
+	full := url.URL{Scheme: "nats", User: url.UserPassword(adminUser, n.password), Host: n.host()}
 	text := fmt.Sprintf("user     %s\npassword %s\nurl      %s\nnats     nats -s %s stream ls\n", adminUser, n.password, &full, &full)
 	if err := replaceFile(path, []byte(text)); err != nil {
 		return fmt.Errorf("write the administrator's password: %w", err)
@@ -191,46 +193,4 @@ func newPassword() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails since Go 1.24
 	return hex.EncodeToString(b[:])
-}
-
-// listen is an address to listen on.
-type listen struct {
-	host string
-	port int
-}
-
-// UnmarshalText reads host:port. An empty host is every address of the machine, port 0 one
-// that is free.
-func (l *listen) UnmarshalText(text []byte) error {
-	host, port, err := net.SplitHostPort(string(text))
-	if err != nil {
-		return fmt.Errorf("%q is not host:port, such as 127.0.0.1:7021", text)
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return fmt.Errorf("%q has no port from 0 to 65535", text)
-	}
-	l.host, l.port = host, int(n)
-	return nil
-}
-
-func (l listen) String() string { return net.JoinHostPort(l.host, strconv.Itoa(l.port)) }
-
-// loopback tells whether only this machine can connect.
-func (l listen) loopback() bool { return loopbackHost(l.host) }
-
-// loopbackHost tells whether host is this machine for itself. Of names only localhost is:
-// what another one means may change.
-func loopbackHost(host string) bool {
-	ip := net.ParseIP(host)
-	return ip.IsLoopback() || strings.EqualFold(host, "localhost")
-}
-
-// free tells why nobody can listen there. The embedded server would only log that.
-func free(ctx context.Context, at listen) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at.String())
-	if err != nil {
-		return err
-	}
-	return l.Close()
 }

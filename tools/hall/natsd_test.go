@@ -235,6 +235,11 @@ func TestOffLoopback(t *testing.T) {
 		t.Errorf("connected without credentials: %v (%v), want %v", nc, err, nats.ErrAuthorization)
 	}
 	connectTo(t, at, nats.UserInfo(adminUser, n.password))
+	// People are told a host that they can connect to.
+	if u.Hostname() != "localhost" {
+		t.Errorf("it is told as %s, want localhost", n.url())
+	}
+	connectTo(t, adminURL(t, data))
 }
 
 // TestSafe: an acknowledged line is on disk, and messages are as large as DESIGN says.

@@ -65,12 +65,24 @@ func (p parts) serve(ctx context.Context, names []string, opened func(addresses)
 	return h.stop()
 }
 
+// portsFree tells which of the edge's flags names an address where nobody can listen, before
+// anything is started in vain.
+func (f *partFlags) portsFree(ctx context.Context) error {
+	if err := free(ctx, "--tcp", f.TCP); err != nil {
+		return err
+	}
+	return free(ctx, "--http", f.HTTP)
+}
+
 // waitForNATS returns once NATS and its JetStream answer, and tells while they do not. That
-// they are absent is no error, they may be starting too; that they refuse our credentials
-// is one.
+// they are absent is no error, they may be starting too; that they refuse our credentials,
+// or let us do too little, is one.
 func (p parts) waitForNATS(ctx context.Context) error {
 	at := redacted(p.flags.NATS)
-	nc, err := p.nats(p.log).Connect("hall")
+	dialer := p.nats(p.log)
+	// What this connection meets is told here.
+	dialer.Options = append(dialer.Options, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	nc, err := dialer.Connect("hall")
 	if err != nil {
 		return err
 	}
@@ -82,6 +94,10 @@ func (p parts) waitForNATS(ctx context.Context) error {
 			return nil
 		case errors.Is(nc.LastError(), nats.ErrAuthorization), errors.Is(nc.LastError(), nats.ErrAuthExpired):
 			return fmt.Errorf("nats at %s refuses these credentials: put the right ones into --nats, as nats://user:password@host:4222", at)
+		case errors.Is(err, nats.ErrPermissionViolation) && anonymous(p.flags.NATS):
+			return fmt.Errorf("anonymous access to nats at %s is not enough: use the url in data/nats-admin.txt, where data is the data folder of the hall that is up", at)
+		case errors.Is(err, nats.ErrPermissionViolation):
+			return fmt.Errorf("the user of nats at %s may not do enough: parts need the whole of JetStream, $KV.> and hall.> (%w)", at, err)
 		case ctx.Err() == nil:
 			p.log.Warn("waiting for nats: is it running, with JetStream?", "nats", at, "error", err)
 		}
@@ -93,6 +109,17 @@ func (p parts) natsAnswers(ctx context.Context, nc *nats.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, stillWaiting)
 	defer cancel()
 	if err := bus.WaitConnected(ctx, nc); err != nil {
+		return err
+	}
+	// A refusal is told apart from the answer, which then never comes; but before that of the
+	// flush.
+	if err := nc.Publish("$JS.API.INFO", nil); err != nil {
+		return err
+	}
+	if err := nc.FlushWithContext(ctx); err != nil {
+		return err
+	}
+	if err := nc.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
 		return err
 	}
 	js, err := jetstream.New(nc)
@@ -150,11 +177,11 @@ func (p parts) part(name string, at *addresses) part {
 			e, err := edge.Start(ctx, edge.Config{
 				NATS: dialer, Replicas: f.Replicas, Log: p.log,
 				TCP: f.TCP.String(), HTTP: f.HTTP.String(),
-				TrustedNets: f.TrustedNet, ConnectionsPerIP: f.ConnectionsPerIP,
+				TrustedNets: f.TrustedNet, AllowOrigins: f.allowOrigins(), ConnectionsPerIP: f.ConnectionsPerIP,
 				Rate: f.Rate, Burst: f.Burst, AwayAfter: f.AwayAfter, IdleAfter: f.IdleAfter,
 			})
 			if err != nil {
-				return nil, helpful(err)
+				return nil, f.helpful(err)
 			}
 			*at = addresses{e.TCPAddr().String(), e.HTTPAddr().String()}
 			p.log.Info("open", "part", edgeName, "tcp", at.tcp, "http", at.http)
@@ -172,10 +199,15 @@ func started[S running](s S, err error) (running, error) {
 	return s, nil
 }
 
-// helpful adds what to do to an error of the edge's start.
-func helpful(err error) error {
-	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "listen" {
-		return fmt.Errorf("%w: stop what listens there, or choose another address with --tcp and --http", err)
+// helpful adds what to do to an error of the edge's start: somebody took a port since
+// portsFree.
+func (f *partFlags) helpful(err error) error {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "listen" {
+		return err
 	}
-	return err
+	if at, ok := op.Addr.(*net.TCPAddr); ok && at.Port == f.HTTP.port {
+		return unlistened("--http", f.HTTP, err)
+	}
+	return unlistened("--tcp", f.TCP, err)
 }

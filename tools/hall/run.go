@@ -43,6 +43,11 @@ func (c *runCommand) run(ctx context.Context, _, logTo io.Writer) error {
 	p := parts{flags: &c.partFlags, log: log, nats: func(log *slog.Logger) bus.Dialer {
 		return bus.Dialer{URL: strings.Join(c.NATS, ","), Log: log}
 	}}
+	if c.has(edgeName) {
+		if err := c.portsFree(ctx); err != nil {
+			return err
+		}
+	}
 	if err := p.waitForNATS(ctx); err != nil {
 		return err
 	}

@@ -74,6 +74,39 @@ func TestRunWaits(t *testing.T) {
 	early.stops(syscall.SIGTERM)
 }
 
+// TestUpWaits: so does up with an existing NATS, and it says that nothing is there.
+func TestUpWaits(t *testing.T) {
+	t.Parallel()
+	n := startTestNATS(t, t.TempDir())
+	url := n.url()
+	n.stop()
+	p := launch(t, "up", "--nats", url, "--data", t.TempDir(), "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	p.await(p.log, waiting)
+	if said := p.log.String(); strings.Contains(said, "<nil>") || strings.Contains(said, "does not let us in") || !strings.Contains(said, "nats cannot be reached") {
+		t.Errorf("it says that nats is not there as:\n%s", said)
+	}
+	p.stops(os.Interrupt)
+}
+
+// TestAnonymous: who has no credentials may play, and not run parts. It is told so, and not
+// kept waiting.
+func TestAnonymous(t *testing.T) {
+	t.Parallel()
+	n := startTestNATS(t, t.TempDir())
+	for _, args := range [][]string{
+		{"run", "chat", "--nats", n.url()},
+		{"up", "--nats", n.url(), "--data", t.TempDir(), "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0"},
+	} {
+		code, out := runHall(t, args...)
+		if code != exitFailed || !strings.Contains(out, "anonymous access") || !strings.Contains(out, "data/nats-admin.txt") {
+			t.Errorf("hall %q: exit code %d with %q, want %d, and what to do", args, code, out, exitFailed)
+		}
+		if strings.Count(out, "\n") != 1 {
+			t.Errorf("hall %q says more than one sentence: %s", args, out)
+		}
+	}
+}
+
 // TestRunRefused: wrong credentials are an error at once, and no password is told.
 func TestRunRefused(t *testing.T) {
 	t.Parallel()

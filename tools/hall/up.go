@@ -17,19 +17,40 @@ import (
 type upCommand struct {
 	NATSListen listen `name:"nats-listen" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Where the embedded NATS listens (${default}; off loopback it asks for credentials)." group:"Where"`
 	partFlags
+	strangers string // the first flag that lets in others than this machine, if there are no demo accounts for that
 }
 
 // check refuses what does not go together, and fills in what depends on where the hall
 // listens.
 func (c *upCommand) check() error {
-	here := c.TCP.loopback() && c.HTTP.loopback() && loopbackURLs(c.NATS) && (len(c.NATS) > 0 || c.NATSListen.loopback())
+	off := c.offLoopback()
+	here := off == ""
 	if c.DemoAccounts == nil {
-		c.DemoAccounts = &here
+		c.DemoAccounts, c.strangers = &here, off
+	}
+	if len(c.NATS) == 0 && (c.Replicas == 3 || c.Replicas == 5) {
+		return wrongUse("--replicas %d: the embedded NATS is one server and keeps one copy: 3 and 5 need a cluster, named with --nats", c.Replicas)
 	}
 	if c.TrustedNet == nil {
 		c.TrustedNet = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
 	return c.partFlags.check(here)
+}
+
+// offLoopback is the first flag by which not only this machine has to do with the hall, or
+// empty.
+func (c *upCommand) offLoopback() string {
+	switch {
+	case !c.TCP.loopback():
+		return "--tcp " + c.TCP.String()
+	case !c.HTTP.loopback():
+		return "--http " + c.HTTP.String()
+	case len(c.NATS) > 0 && !loopbackURLs(c.NATS):
+		return "--nats " + redacted(c.NATS)
+	case len(c.NATS) == 0 && !c.NATSListen.loopback():
+		return "--nats-listen " + c.NATSListen.String()
+	}
+	return ""
 }
 
 // run opens the hall and serves until ctx ends.
@@ -43,11 +64,16 @@ func (c *upCommand) run(ctx context.Context, out, logTo io.Writer) (err error) {
 	if !c.TCP.loopback() {
 		log.Warn("players' passwords cross the network unencrypted", "tcp", c.TCP.String())
 	}
+	if err := c.portsFree(ctx); err != nil {
+		return err
+	}
 	p := parts{flags: &c.partFlags, bare: true, formerOver: true, log: log}
-	at := strings.Join(c.NATS, ",")
+	at := redacted(c.NATS)
 	if len(c.NATS) > 0 {
-		p.nats = func(log *slog.Logger) bus.Dialer { return bus.Dialer{URL: at, Log: log} }
-		at = redacted(c.NATS)
+		p.nats = func(log *slog.Logger) bus.Dialer { return bus.Dialer{URL: strings.Join(c.NATS, ","), Log: log} }
+		if err := p.waitForNATS(ctx); err != nil {
+			return err
+		}
 	} else {
 		server, err := startNATS(ctx, c.Data, c.NATSListen, log.With("part", "nats"))
 		if err != nil {
@@ -65,26 +91,22 @@ func (c *upCommand) tell(out io.Writer, edge addresses, nats string) {
 	if c.demo() {
 		first = "/SIGNIN netease1 123"
 	}
+	accounts := ""
+	if c.strangers != "" {
+		accounts = "\n  note     no demo accounts, as others may come in by " + c.strangers
+	}
 	credentials := ""
 	if len(c.NATS) == 0 && !c.NATSListen.loopback() {
 		credentials = "          with the user and password in " + filepath.Join(c.Data, adminFile)
 	}
 	host, port := reachable(edge.tcp)
-	webHost, webPort := reachable(edge.http)
+	web := net.JoinHostPort(reachable(edge.http))
 	// Nobody may read it: the hall is open all the same.
 	_, _ = fmt.Fprintf(out, `the hall is open
   talk     nc %s %s          then type: %s
+  play     hall client %s
   web      http://%s
-  inspect  nats -s %s service ls%s
+  inspect  nats -s %s service ls%s%s
   stop     Ctrl-C
-`, host, port, first, net.JoinHostPort(webHost, webPort), nats, credentials)
-}
-
-// reachable is where an address of ours is reached from this machine.
-func reachable(address string) (host, port string) {
-	host, port, _ = net.SplitHostPort(address) // the edge made it
-	if ip := net.ParseIP(host); ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return host, port
+`, host, port, first, net.JoinHostPort(host, port), web, nats, credentials, accounts)
 }
