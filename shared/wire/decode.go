@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -120,6 +122,9 @@ var bodies = map[string]func(data []byte, c *Command) error{
 	Game21Scores: body(func(*head, *Command) {}),
 	Ping:         body(func(*head, *Command) {}),
 }
+
+// Types lists the types of commands that programs may send.
+func Types() []string { return slices.Sorted(maps.Keys(bodies)) }
 
 func body[B any](take func(*B, *Command)) func([]byte, *Command) error {
 	return func(data []byte, c *Command) error {

@@ -284,9 +284,18 @@ func (c *terminal) close() {
 	}
 }
 
-// openHall opens a whole hall in this process, on free ports and a folder of its own, and
-// gives the address for terminals. It stops, cleanly, with the test.
+// openHall is openDoors for terminals alone.
 func openHall(t testing.TB, flags ...string) string {
+	t.Helper()
+	return openDoors(t, flags...).tcp
+}
+
+// hallAt is where a hall is reached.
+type hallAt struct{ tcp, http, nats string }
+
+// openDoors opens a whole hall in this process, on free ports and a folder of its own. It
+// stops, cleanly, with the test.
+func openDoors(t testing.TB, flags ...string) hallAt {
 	t.Helper()
 	args := append([]string{
 		"up", "--data", t.TempDir(), "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0",
@@ -318,11 +327,16 @@ func openHall(t testing.TB, flags ...string) string {
 	case <-time.After(lineWait):
 		t.Fatal("the hall does not open")
 	}
-	match := regexp.MustCompile(`nc (\S+) (\d+)`).FindStringSubmatch(told.text.String())
+	where := regexp.MustCompile(`(?s)(?:nc (\S+) (\d+)|tls://(\S+)) .* https?://(\S+).* (nats://\S+)`)
+	match := where.FindStringSubmatch(told.text.String())
 	if match == nil {
 		t.Fatalf("the hall does not say how to connect: %q", told.text.String())
 	}
-	return net.JoinHostPort(match[1], match[2])
+	at := hallAt{tcp: match[3], http: match[4], nats: match[5]}
+	if at.tcp == "" {
+		at.tcp = net.JoinHostPort(match[1], match[2])
+	}
+	return at
 }
 
 // firstWords keeps what the hall says when it opens.
