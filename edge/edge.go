@@ -45,6 +45,10 @@ type Config struct {
 	AwayAfter time.Duration // without a command; 0 is never
 	IdleAfter time.Duration // away, then the connection is closed; 0 is never
 
+	// OnTenure is told each id that the edge is about to take, before any session is under
+	// it; its error keeps the edge from taking it.
+	OnTenure func(id string) error
+
 	Log *slog.Logger // default slog.Default
 }
 

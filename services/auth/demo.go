@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"gamehall/shared/bus"
 	"gamehall/shared/name"
 	"gamehall/shared/storage"
 )
@@ -42,7 +43,7 @@ func (s *Service) addAccount(ctx context.Context, a Credentials) error {
 	if err != nil {
 		return err
 	}
-	u := newAccount(canonical, "demo")
+	u := newAccount(canonical, bus.NewID()) // an id that nobody can repeat
 	if _, found, err := s.accounts.like(ctx, u.ID, u.Skeleton); found || err != nil {
 		return err
 	}

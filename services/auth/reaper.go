@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -180,10 +181,12 @@ func (s *Service) dismiss(ctx context.Context, r session.Record) error {
 	return s.settle(ctx, r, true, 0)
 }
 
-// endFormer ends every session that is there: those of a former life, whose edges died with
-// it, as of their last renewal where that is still known.
+// endFormer ends the sessions of a former life, whose edges died with it, as of their last
+// renewal where that is still known. Those of other edges are none of its business.
 func (s *Service) endFormer(ctx context.Context) error {
-	all := s.directory.Online()
+	all := slices.DeleteFunc(s.directory.Online(), func(r session.Record) bool {
+		return !slices.Contains(s.cfg.FormerEdges, r.Edge) // of an edge that may well live
+	})
 	if _, err := s.lookAtEdges(ctx, all); err != nil {
 		return fmt.Errorf("end former sessions: %w", err)
 	}

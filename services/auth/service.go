@@ -35,7 +35,7 @@ type Config struct {
 	PasswordHash string        // argon2id's cost; default [DefaultHash]
 	Hashes       int           // hashed side by side, 1 or 2; default 2, or 1 if that takes all processors
 	ReapEvery    time.Duration // between two looks for dead sessions; default 2 s
-	EndFormer    bool          // end all sessions before being ready: no edge outlived the last run
+	FormerEdges  []string      // edges that died with the last run: their sessions end before being ready
 	DemoAccounts []Credentials // created if they are missing; see [DemoAccounts]
 }
 
@@ -143,7 +143,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.leases = newLeases(s.js)
-	if s.cfg.EndFormer {
+	if len(s.cfg.FormerEdges) > 0 {
 		if err := s.endFormer(ctx); err != nil {
 			return err
 		}

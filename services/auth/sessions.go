@@ -37,8 +37,9 @@ func (b *sessions) read(ctx context.Context, userID string) (r session.Record, f
 		return session.Record{}, false, err
 	}
 	if len(m.Data) > 0 {
-		if err := json.Unmarshal(m.Data, &r); err != nil {
-			return session.Record{}, false, fmt.Errorf("decode the session of %s: %w", userID, err)
+		// What is no record of this user stands in nobody's way: the next claim replaces it.
+		if err := json.Unmarshal(m.Data, &r); err != nil || r.UserID != userID {
+			r = session.Record{}
 		}
 	}
 	r.Revision, r.Written = m.Seq, m.At

@@ -168,7 +168,7 @@ func (r *runner) state() state {
 	elapsed := r.clock.Elapsed() // before Now: a wait that is too short is only repeated
 	return state{
 		now: r.clock.Now(), elapsed: elapsed, up: elapsed - r.started,
-		scheduled: r.revision != 0, schedule: r.schedule, last: r.last,
+		scheduled: r.schedule.Round != 0, schedule: r.schedule, last: r.last,
 		round: r.round, due: r.due, told: r.told[r.round.number],
 		credit: r.creditMore && elapsed >= r.creditAt,
 	}
@@ -182,7 +182,7 @@ func (r *runner) load(ctx context.Context) error {
 		return err
 	}
 	latest := r.schedule.Round
-	if r.revision == 0 {
+	if r.schedule.Round == 0 {
 		if latest, err = r.lastRound(ctx); err != nil {
 			return err
 		}
@@ -335,6 +335,13 @@ func (r *runner) do(ctx context.Context, s step) (reread bool, err error) {
 }
 
 func (r *runner) openRound(ctx context.Context, n uint64) error {
+	// A close without an open is none of ours; a round that begins behind it could not be
+	// played.
+	if _, closed, err := r.store.CloseOf(ctx, n); err != nil {
+		return err
+	} else if closed {
+		return r.passOver(ctx, n)
+	}
 	numbers, err := r.deal()
 	if err != nil {
 		return err
@@ -349,7 +356,12 @@ func (r *runner) openRound(ctx context.Context, n uint64) error {
 	if _, _, err := r.store.LatestOpen(ctx); !errors.Is(err, errUnreadable) {
 		return err
 	}
-	r.log.Error("a round cannot be read and is passed over", "round", n)
+	return r.passOver(ctx, n)
+}
+
+// passOver plans the next round in place of one that cannot be played.
+func (r *runner) passOver(ctx context.Context, n uint64) error {
+	r.log.Error("a round cannot be played and is passed over", "round", n)
 	return r.store.Reschedule(ctx, Schedule{Round: n + 1, StartsAt: r.schedule.StartsAt}, r.revision)
 }
 
@@ -380,7 +392,7 @@ func (r *runner) creditSome(ctx context.Context) error {
 		return err
 	}
 	for _, c := range closes {
-		if !have[c.Round] {
+		if c.Round != 0 && !have[c.Round] { // 0 is a subject that is no round's
 			if err := r.creditRound(ctx, c.Round); err != nil {
 				return err
 			}

@@ -66,6 +66,8 @@ var (
 	errTaken = errors.New("somebody was faster")
 	// errUnreadable says that a message of the log is none of ours.
 	errUnreadable = errors.New("cannot be read")
+	// errOfAnother says that it is not of the round, or the user, of its subject.
+	errOfAnother = errors.New("not what its subject says")
 )
 
 // scheduleKey is the one key of the bucket.
@@ -104,7 +106,11 @@ func (n *natsStore) Schedule(ctx context.Context) (s Schedule, revision uint64, 
 			return err
 		}
 		revision = e.Revision()
-		return json.Unmarshal(e.Value(), &s)
+		if err := json.Unmarshal(e.Value(), &s); err != nil || s.Round == 0 {
+			n.log.Error("the schedule cannot be read and is planned anew", "revision", revision, "error", err)
+			s = Schedule{}
+		}
+		return nil
 	})
 	if err != nil {
 		return Schedule{}, 0, fmt.Errorf("read the schedule: %w", err)
@@ -244,31 +250,33 @@ func (n *natsStore) entries(ctx context.Context, subject string, after uint64, m
 // entryOf reads a message of the log, or fails with errUnreadable; of an open it gives the
 // number even so.
 func entryOf(m streams.Msg) (Entry, error) {
-	_, kind, _ := strings.Cut(strings.TrimPrefix(m.Subject, "hall.round."), ".")
-	kind, _, _ = strings.Cut(kind, ".")
+	number, rest, _ := strings.Cut(strings.TrimPrefix(m.Subject, "hall.round."), ".")
+	kind, userID, _ := strings.Cut(rest, ".")
+	round, _ := strconv.ParseUint(number, 10, 64) // 0 when it is no number: no round of ours
+	unreadable := func(err error) error { return fmt.Errorf("%s %w: %w", m.Subject, errUnreadable, err) }
 	switch kind {
 	case "open":
 		var o Open
-		err := json.Unmarshal(m.Data, &o)
-		if err = errors.Join(err, o.Numbers.Validate()); err != nil {
-			number, _, _ := strings.Cut(strings.TrimPrefix(m.Subject, "hall.round."), ".")
-			o.Round, _ = strconv.ParseUint(number, 10, 64) // 0 when it is no number: no round of ours
-			return Open{Seq: m.Seq, Round: o.Round}, fmt.Errorf("%s %w: %w", m.Subject, errUnreadable, err)
+		err := errors.Join(json.Unmarshal(m.Data, &o), o.Numbers.Validate())
+		if err != nil || o.Round != round {
+			return Open{Seq: m.Seq, Round: round}, unreadable(errors.Join(err, errOfAnother))
 		}
 		// The server's time is the same for every copy; the opener's clock may be wrong.
 		o.Seq, o.Stored, o.EndsAt = m.Seq, m.At, m.At.Add(o.EndsAt.Sub(o.OpenedAt))
 		return o, nil
 	case "answer":
 		var a Answer
-		if err := json.Unmarshal(m.Data, &a); err != nil {
-			return nil, fmt.Errorf("%s %w: %w", m.Subject, errUnreadable, err)
+		err := json.Unmarshal(m.Data, &a)
+		if err != nil || a.Round != round || a.UserID != userID {
+			return nil, unreadable(errors.Join(err, errOfAnother))
 		}
 		a.Seq = m.Seq
 		return a, nil
 	case "close":
 		var c Close
-		if err := json.Unmarshal(m.Data, &c); err != nil {
-			return nil, fmt.Errorf("%s %w: %w", m.Subject, errUnreadable, err)
+		if err := json.Unmarshal(m.Data, &c); err != nil || c.Round != round {
+			// Whatever it is, no other close can be stored: it ends the round.
+			c = Close{Round: round, Reason: Deadline, At: m.At}
 		}
 		c.Seq = m.Seq
 		return c, nil

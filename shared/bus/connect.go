@@ -31,6 +31,23 @@ type Dialer struct {
 	InProcess nats.InProcessConnProvider // an embedded server, instead of URL
 	Options   []nats.Option              // credentials, TLS
 	Log       *slog.Logger               // nil is slog.Default
+
+	// Listener is how services connect to hear what they are asked; nil is as for the rest.
+	// The micro framework answers $SRV requests on that connection, to whichever subject the
+	// request names: so its user should be one that may publish to inboxes only.
+	Listener *Dialer
+}
+
+// listener is how a service connects to hear what it is asked.
+func (d Dialer) listener() Dialer {
+	if d.Listener == nil {
+		return d
+	}
+	l := *d.Listener
+	if l.Log == nil {
+		l.Log = d.Log
+	}
+	return l
 }
 
 // Connect opens a connection that reconnects for ever and never buffers while it is away,

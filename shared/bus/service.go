@@ -83,7 +83,7 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 	if s.nc, err = cfg.Dialer.Connect(cfg.Name); err != nil {
 		return nil, err
 	}
-	if s.listen, err = cfg.Dialer.Connect(cfg.Name + " listener"); err != nil {
+	if s.listen, err = cfg.Dialer.listener().Connect(cfg.Name + " listener"); err != nil {
 		s.nc.Close()
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -81,6 +82,9 @@ func Parse(e jetstream.KeyValueEntry) (Record, error) {
 	var r Record
 	if err := json.Unmarshal(e.Value(), &r); err != nil {
 		return Record{}, err
+	}
+	if r.UserID != e.Key() || r.Session == "" || r.User == "" {
+		return Record{}, fmt.Errorf("the record under %s is no session", e.Key())
 	}
 	r.Revision, r.Written = e.Revision(), e.Created()
 	return r, nil

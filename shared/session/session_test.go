@@ -84,6 +84,9 @@ func TestParseOfOtherVersions(t *testing.T) {
 		{name: "empty", stored: ``},
 		{name: "broken", stored: `{"user":`},
 		{name: "another type", stored: `{"user":7}`},
+		{name: "of another user", stored: `{"user":"ann","user_id":"other","session":"s","state":"alive"}`},
+		{name: "without a session", stored: `{"user":"ann","user_id":"id","state":"alive"}`},
+		{name: "of something else", stored: `{"type":"io.nats.micro.v1.ping_response","name":"auth"}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,6 +108,7 @@ type entry struct {
 	value []byte
 }
 
+func (e entry) Key() string        { return "id" }
 func (e entry) Value() []byte      { return e.value }
 func (e entry) Revision() uint64   { return 1 }
 func (e entry) Created() time.Time { return time.Time{} }

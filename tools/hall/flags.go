@@ -29,6 +29,8 @@ type partFlags struct {
 	AwayAfter        time.Duration  `default:"5m" placeholder:"D" help:"A session without a command is away after this (${default}; 0 is never)." group:"Edge" part:"edge"`
 	IdleAfter        time.Duration  `default:"30m" placeholder:"D" help:"A session is closed after being away for this, so 35m after its last command with both defaults (${default}; 0 is never)." group:"Edge" part:"edge"`
 
+	tlsFlags
+
 	DemoAccounts *bool     `negatable:"" help:"Accounts netease1 to netease4 with the password 123 (in up, on when nothing listens off loopback; refused otherwise)." group:"Accounts" part:"auth"`
 	PasswordMin  *int      `placeholder:"N" help:"Fewest characters of a password (8; 6 with demo accounts)." group:"Accounts" part:"auth"`
 	PasswordHash hashFlags `default:"m=19456,t=2,p=1" placeholder:"M,T,P" help:"Argon2id: memory in KiB, passes, lanes (${default}; less only on loopback)." group:"Accounts" part:"auth"`
@@ -79,6 +81,9 @@ func (f *partFlags) check(here bool) error {
 		return wrongUse("--game21-period %s: it must be longer than --game21-duration, which is %s", f.Game21Period, f.Game21Duration)
 	case f.Game21First < 0:
 		return wrongUse("--game21-first %s: it must be 0 (at the next full period) or more", f.Game21First)
+	}
+	if err := f.tlsFlags.check(); err != nil {
+		return err
 	}
 	if f.TCP == f.HTTP && f.TCP.port != 0 {
 		return wrongUse("--http %s: players connect there, by --tcp: it needs another port", f.HTTP)

@@ -30,7 +30,10 @@ const (
 	maxPayload = 1 << 20
 	// adminFile holds the administrator's password, in the data folder.
 	adminFile = "nats-admin.txt"
-	adminUser = "admin"
+	adminUser = "hall-admin"
+	// listenerUser is as whom the services hear what they are asked; it has the
+	// administrator's password.
+	listenerUser = "hall-listener"
 )
 
 // services are who may be called by who has no credentials.
@@ -97,7 +100,10 @@ func natsOptions(data string, at listen, password string) (*server.Options, erro
 		StoreDir:   data, // the server adds "jetstream"
 		SyncAlways: true, // an acknowledged line survives a power loss
 		NoSigs:     true, // Ctrl-C stops the parts first
-		Users:      []*server.User{{Username: adminUser, Password: string(hash), Permissions: adminMay()}},
+		Users: []*server.User{
+			{Username: adminUser, Password: string(hash), Permissions: adminMay()},
+			{Username: listenerUser, Password: string(hash), Permissions: listenerMay()},
+		},
 	}
 	if at.port == 0 {
 		opts.Port = server.RANDOM_PORT
@@ -119,6 +125,12 @@ func natsOptions(data string, at listen, password string) (*server.Options, erro
 // stream's alone.
 func adminMay() *server.Permissions {
 	return &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"hall.live.>"}}}
+}
+
+// listenerMay is to hear everything, and to answer inboxes alone: who asks $SRV names the
+// subject of the answer, and without this could have anything written, such as a session.
+func listenerMay() *server.Permissions {
+	return &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{"_INBOX.>"}}}
 }
 
 // anyoneMay is what a person with the nats CLI needs to play and to look around.
@@ -146,7 +158,12 @@ func anyoneKey() (string, error) {
 
 // dialer connects parts as the administrator, without a socket.
 func (n *natsd) dialer(log *slog.Logger) bus.Dialer {
-	return bus.Dialer{InProcess: n.server, Options: []nats.Option{nats.UserInfo(adminUser, n.password)}, Log: log}
+	as := func(user string) bus.Dialer {
+		return bus.Dialer{InProcess: n.server, Options: []nats.Option{nats.UserInfo(user, n.password)}, Log: log}
+	}
+	d, listener := as(adminUser), as(listenerUser)
+	d.Listener = &listener
+	return d
 }
 
 // url is where the server listens really, for people: without credentials.
@@ -193,4 +210,22 @@ func newPassword() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails since Go 1.24
 	return hex.EncodeToString(b[:])
+}
+
+// remote connects parts to the NATS at urls. The administrator of a hall's own NATS hears as
+// the listener.
+func remote(urls []string, log *slog.Logger) bus.Dialer {
+	d := bus.Dialer{URL: strings.Join(urls, ","), Log: log}
+	listening := make([]string, len(urls))
+	for i, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil || u.User == nil || u.User.Username() != adminUser {
+			return d
+		}
+		password, _ := u.User.Password()
+		u.User = url.UserPassword(listenerUser, password)
+		listening[i] = u.String()
+	}
+	d.Listener = &bus.Dialer{URL: strings.Join(listening, ","), Log: log}
+	return d
 }

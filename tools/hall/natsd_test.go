@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -190,7 +191,7 @@ func TestAdminFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"user     admin\n", "password " + n.password + "\n", "url      nats://admin:" + n.password + "@127.0.0.1:"} {
+	for _, line := range []string{"user     " + adminUser + "\n", "password " + n.password + "\n", "url      nats://" + adminUser + ":" + n.password + "@127.0.0.1:"} {
 		if !strings.Contains(string(text), line) {
 			t.Errorf("%s lacks %q:\n%s", adminFile, line, text)
 		}
@@ -306,4 +307,65 @@ func adminURL(t *testing.T, data string) string {
 	}
 	t.Fatalf("no url in %s", text)
 	return ""
+}
+
+// TestForgedAnswers asks services over $SRV to answer to subjects that are no inboxes: the
+// micro framework answers to whichever it is told, so its connection may write nowhere else.
+func TestForgedAnswers(t *testing.T) {
+	t.Parallel()
+	p := startHall(t, t.TempDir(), cheapHash...)
+	one := p.signIn("netease1", "123")
+	nc := connectTo(t, p.nats)
+	js, err := jetstream.New(connectTo(t, adminURL(t, p.data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := func() (all []uint64) {
+		for _, stream := range []string{"HALL_EVENTS", "HALL_GAME21", "KV_sessions", "KV_edges", "KV_game21"} {
+			s, err := js.Stream(t.Context(), stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stream != "KV_edges" { // its lease is renewed all the time
+				all = append(all, s.CachedInfo().State.LastSeq)
+			}
+		}
+		return all
+	}
+	before := stored()
+	for _, verb := range []string{"PING", "INFO.auth", "STATS.chat"} {
+		for _, reply := range []string{"hall.events.lobby", "hall.live.lobby", "hall.round.7.close", "$KV.sessions.x", "$KV.game21.schedule", "$KV.edges.x", "$JS.API.STREAM.PURGE.KV_sessions"} {
+			if err := nc.PublishRequest("$SRV."+verb, reply, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// What came before it has been answered by all when each service answers this.
+	answers(t, nc, "$SRV.STATS", len(services))
+	if after := stored(); !slices.Equal(before, after) {
+		t.Errorf("the streams' last sequences were %v and are %v", before, after)
+	}
+	one.says("still here")
+	one.hearsNext("netease1: still here")
+	p.stops(os.Interrupt)
+	startHall(t, p.data, cheapHash...)
+}
+
+// TestTwoHallsOnOneNATS: the second one connects with the administrator's URL, and ends no
+// session of the first one's.
+func TestTwoHallsOnOneNATS(t *testing.T) {
+	t.Parallel()
+	first := startHall(t, t.TempDir(), cheapHash...)
+	one := first.signIn("netease1", "123")
+	second := startHall(t, t.TempDir(), append([]string{"--nats", adminURL(t, first.data)}, cheapHash...)...)
+	two := second.signIn("netease2", "123")
+	one.hears("system: netease2 joined the hall")
+	two.says("/WHO")
+	two.hears("system: 2 online")
+	second.kill()
+	// Its next life ends what the last one had, and nothing else.
+	third := startHall(t, second.data, append([]string{"--nats", adminURL(t, first.data)}, cheapHash...)...)
+	one.hears("system: netease2 left the hall")
+	third.signIn("netease2", "123")
+	one.hears("system: netease2 joined the hall")
 }

@@ -33,11 +33,11 @@ const stillWaiting = 5 * time.Second
 
 // parts makes parts of the flags.
 type parts struct {
-	flags      *partFlags
-	nats       func(*slog.Logger) bus.Dialer
-	bare       bool // a person with the nats CLI may play without a session's id
-	formerOver bool // what was signed in before this start is over
-	log        *slog.Logger
+	flags *partFlags
+	nats  func(*slog.Logger) bus.Dialer
+	bare  bool   // a person with the nats CLI may play without a session's id
+	lives *lives // the edges of this data folder; nil when it keeps no account of them
+	log   *slog.Logger
 }
 
 // serve starts the named parts, tells opened the edge's addresses, and stops all of them once
@@ -143,7 +143,7 @@ func (p parts) part(name string, at *addresses) part {
 		"auth": func(ctx context.Context) (running, error) {
 			cfg := auth.Config{
 				NATS: dialer, Replicas: f.Replicas, Data: f.Data, Bare: p.bare, Log: p.log,
-				PasswordMin: f.passwordMin(), PasswordHash: f.PasswordHash.String(), EndFormer: p.formerOver,
+				PasswordMin: f.passwordMin(), PasswordHash: f.PasswordHash.String(), FormerEdges: p.lives.former(),
 			}
 			if f.demo() {
 				cfg.DemoAccounts = auth.DemoAccounts()
@@ -176,9 +176,10 @@ func (p parts) part(name string, at *addresses) part {
 		edgeName: func(ctx context.Context) (running, error) {
 			e, err := edge.Start(ctx, edge.Config{
 				NATS: dialer, Replicas: f.Replicas, Log: p.log,
-				TCP: f.TCP.String(), HTTP: f.HTTP.String(),
+				TCP: f.TCP.String(), HTTP: f.HTTP.String(), TLSCert: f.TLSCert, TLSKey: f.TLSKey,
 				TrustedNets: f.TrustedNet, AllowOrigins: f.allowOrigins(), ConnectionsPerIP: f.ConnectionsPerIP,
 				Rate: f.Rate, Burst: f.Burst, AwayAfter: f.AwayAfter, IdleAfter: f.IdleAfter,
+				OnTenure: p.lives.begin,
 			})
 			if err != nil {
 				return nil, f.helpful(err)

@@ -41,9 +41,10 @@ func (c *runCommand) has(part string) bool { return slices.Contains(c.Parts, par
 func (c *runCommand) run(ctx context.Context, _, logTo io.Writer) error {
 	log := c.logger(logTo)
 	p := parts{flags: &c.partFlags, log: log, nats: func(log *slog.Logger) bus.Dialer {
-		return bus.Dialer{URL: strings.Join(c.NATS, ","), Log: log}
+		return remote(c.NATS, log)
 	}}
 	if c.has(edgeName) {
+		c.warnPlain(log)
 		if err := c.portsFree(ctx); err != nil {
 			return err
 		}

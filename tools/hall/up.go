@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
-	"strings"
 
 	"gamehall/shared/bus"
 )
@@ -61,16 +60,18 @@ func (c *upCommand) run(ctx context.Context, out, logTo io.Writer) (err error) {
 		return err
 	}
 	defer unlock()
-	if !c.TCP.loopback() {
-		log.Warn("players' passwords cross the network unencrypted", "tcp", c.TCP.String())
-	}
+	c.warnPlain(log)
 	if err := c.portsFree(ctx); err != nil {
 		return err
 	}
-	p := parts{flags: &c.partFlags, bare: true, formerOver: true, log: log}
+	lived, err := openLives(c.Data)
+	if err != nil {
+		return err
+	}
+	p := parts{flags: &c.partFlags, bare: true, lives: lived, log: log}
 	at := redacted(c.NATS)
 	if len(c.NATS) > 0 {
-		p.nats = func(log *slog.Logger) bus.Dialer { return bus.Dialer{URL: strings.Join(c.NATS, ","), Log: log} }
+		p.nats = func(log *slog.Logger) bus.Dialer { return remote(c.NATS, log) }
 		if err := p.waitForNATS(ctx); err != nil {
 			return err
 		}
