@@ -61,6 +61,9 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	cert, key, trusts := selfMade(t)
 	at := openDoors(t, "--tls-cert", cert, "--tls-key", key, "--game21-first", "1h")
+	if !strings.HasPrefix(at.web, "https://") {
+		t.Errorf("people are told to open %s", at.web)
+	}
 	secured := func(addr string) net.Conn {
 		t.Helper()
 		nc, err := (&tls.Dialer{Config: trusts}).DialContext(t.Context(), "tcp", addr)

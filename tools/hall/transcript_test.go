@@ -291,7 +291,7 @@ func openHall(t testing.TB, flags ...string) string {
 }
 
 // hallAt is where a hall is reached.
-type hallAt struct{ tcp, http, nats string }
+type hallAt struct{ tcp, http, web, nats string }
 
 // openDoors opens a whole hall in this process, on free ports and a folder of its own. It
 // stops, cleanly, with the test.
@@ -327,12 +327,12 @@ func openDoors(t testing.TB, flags ...string) hallAt {
 	case <-time.After(lineWait):
 		t.Fatal("the hall does not open")
 	}
-	where := regexp.MustCompile(`(?s)(?:nc (\S+) (\d+)|tls://(\S+)) .* https?://(\S+).* (nats://\S+)`)
+	where := regexp.MustCompile(`(?s)(?:nc (\S+) (\d+) .*|tls://(\S+))\s.* (https?://(\S+)).* (nats://\S+)`)
 	match := where.FindStringSubmatch(told.text.String())
 	if match == nil {
 		t.Fatalf("the hall does not say how to connect: %q", told.text.String())
 	}
-	at := hallAt{tcp: match[3], http: match[4], nats: match[5]}
+	at := hallAt{tcp: match[3], web: match[4], http: match[5], nats: match[6]}
 	if at.tcp == "" {
 		at.tcp = net.JoinHostPort(match[1], match[2])
 	}

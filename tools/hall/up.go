@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strings"
 
 	"gamehall/shared/bus"
 )
@@ -101,13 +102,16 @@ func (c *upCommand) tell(out io.Writer, edge addresses, nats string) {
 		credentials = "          with the user and password in " + filepath.Join(c.Data, adminFile)
 	}
 	host, port := reachable(edge.tcp)
-	web := net.JoinHostPort(reachable(edge.http))
+	talk, play, web := "nc "+host+" "+port, net.JoinHostPort(host, port), "http://"+net.JoinHostPort(reachable(edge.http))
+	if c.secured() { // nc does not speak TLS
+		talk, play, web = "openssl s_client -quiet -connect "+play, "tls://"+play, "https"+strings.TrimPrefix(web, "http")
+	}
 	// Nobody may read it: the hall is open all the same.
 	_, _ = fmt.Fprintf(out, `the hall is open
-  talk     nc %s %s          then type: %s
+  talk     %s          then type: %s
   play     hall client %s
-  web      http://%s
+  web      %s
   inspect  nats -s %s service ls%s%s
   stop     Ctrl-C
-`, host, port, first, net.JoinHostPort(host, port), web, nats, credentials, accounts)
+`, talk, first, play, web, nats, credentials, accounts)
 }
