@@ -248,14 +248,14 @@ func (c *conn) replay(ctx context.Context, s *session, ch *channel, from, upTo u
 // room4more waits until little enough waits to be sent. A client that reads nothing of it is
 // given up.
 func (c *conn) room4more(ctx context.Context) error {
-	for {
+	for begun := time.Now(); ; {
 		c.mu.Lock()
 		much := c.out.own() > replayAhead
 		c.mu.Unlock()
 		if !much {
 			return nil
 		}
-		if took := c.progress.Load(); took != 0 && time.Since(time.Unix(0, took)) > deadAfter {
+		if time.Since(begun) > deadAfter && time.Since(time.Unix(0, c.progress.Load())) > deadAfter {
 			c.close(wire.SlowConsumer)
 			return errors.New("the client does not read what it missed")
 		}
