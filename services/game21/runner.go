@@ -43,6 +43,8 @@ type runner struct {
 
 	schedule Schedule
 	revision uint64 // 0 when there is no schedule
+	planned  bool   // this copy set it
+	said     bool   // when the next round starts, to who reads the log
 	last     uint64 // highest round known, when there is none
 
 	round    roundLog
@@ -119,6 +121,7 @@ func (r *runner) turn(ctx context.Context) error {
 		if !ok {
 			continue
 		}
+		r.say()
 		select {
 		case <-ctx.Done():
 		case <-r.wake:
@@ -126,6 +129,21 @@ func (r *runner) turn(ctx context.Context) error {
 		}
 		return nil
 	}
+}
+
+// say tells who reads the log, once, when the next round starts; and that [Config.First] is of
+// no use where that was planned before.
+func (r *runner) say() {
+	if r.said || r.schedule.Round == 0 || !r.schedule.StartsAt.After(r.clock.Now()) { // past: it is planned anew, or starts
+		return
+	}
+	r.said = true
+	starts := r.schedule.StartsAt.In(r.pace.zone)
+	if r.pace.first > 0 && !r.planned {
+		r.log.Info("the next round was planned before, and that holds", "round", r.schedule.Round, "starts_at", starts, "first", r.pace.first)
+		return
+	}
+	r.log.Info("the next round is planned", "round", r.schedule.Round, "starts_at", starts)
 }
 
 // act does the next steps, up to one after which the log is to be read again, or to one that
@@ -317,6 +335,7 @@ func (r *runner) do(ctx context.Context, s step) (reread bool, err error) {
 		err = r.store.WriteClose(ctx, Close{Round: s.round, Reason: s.reason, At: r.clock.Now().UTC()})
 	case plan:
 		err = r.store.Reschedule(ctx, s.schedule, r.revision)
+		r.planned = r.planned || err == nil
 	case tell:
 		var seq uint64
 		if seq, err = r.store.Tell(ctx, s.id, s.event, r.channel); err == nil {

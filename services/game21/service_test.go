@@ -2,6 +2,7 @@ package game21
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -175,6 +176,55 @@ func TestScheduleOverRestarts(t *testing.T) {
 	}
 	if e := h.open(); e.Round != 2 {
 		t.Errorf("round %d, want 2", e.Round)
+	}
+}
+
+// Who reads the log learns when the next round starts, and that a plan which was there before
+// holds.
+func TestPlanIsLogged(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	said := make(logged, 1024)
+	first := func(d time.Duration) func(*Config) {
+		return func(c *Config) {
+			c.First, c.Log, c.Zone = d, slog.New(slog.NewTextHandler(said, nil)), time.FixedZone("", 3600)
+		}
+	}
+	s := h.copy(first(10 * time.Second))
+	said.want(t, `msg="the next round is planned" service=game21 round=1 starts_at=2026-11-20T11:59:10.000+01:00`)
+	h.end(s)
+	s = h.copy(first(20 * time.Second))
+	said.want(t, `msg="the next round was planned before, and that holds" service=game21 round=1 starts_at=2026-11-20T11:59:10.000+01:00 first=20s`)
+	h.end(s)
+	h.clock.advance(time.Hour)
+	h.copy(first(20 * time.Second))
+	h.clock.advance(settle) // nobody else opens it
+	said.want(t, `msg="the next round is planned" service=game21 round=1 starts_at=2026-11-20T12:59:`)
+}
+
+// logged is what is logged, line by line.
+type logged chan string
+
+func (l logged) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+// want waits for a line about the plan, and for this one only.
+func (l logged) want(t *testing.T, part string) {
+	t.Helper()
+	for deadline := time.After(natstest.Wait); ; {
+		select {
+		case line := <-l:
+			switch {
+			case strings.Contains(line, part):
+				return
+			case strings.Contains(line, "next round"):
+				t.Fatalf("logged %q, want %q", line, part)
+			}
+		case <-deadline:
+			t.Fatalf("%q is not logged", part)
+		}
 	}
 }
 
