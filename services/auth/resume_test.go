@@ -78,7 +78,8 @@ func setUp(t testing.TB) (*natstest.Server, *Service, *nats.Conn, *edge) {
 	ns := natstest.Run(t)
 	s := start(t, ns, nil)
 	addAccounts(t, s, "ann")
-	return ns, s, ns.Connect(t), startEdge(t, ns, "e1")
+	nc := ns.Connect(t)
+	return ns, s, nc, startEdge(t, ns, "e1")
 }
 
 // A resumed session keeps its place, and its old id is worth nothing any more.

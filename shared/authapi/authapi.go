@@ -93,7 +93,7 @@ const Detach bus.Method[DetachRequest, DetachResponse] = "hall.auth.detach"
 // ResumeFor is how long a session outlives its connection.
 const ResumeFor = 30 * time.Second
 
-// DetachRequest: Silent says that the connection sent nothing after its resume, so that the
+// DetachRequest tells how the connection ended. Silent says that the connection sent nothing after its resume, so that the
 // token it used works once more.
 type DetachRequest struct {
 	Silent bool      `json:"silent,omitzero"`

@@ -48,8 +48,8 @@ type StatusRequest struct{}
 // Validate finds nothing to refuse.
 func (StatusRequest) Validate() error { return nil }
 
-// StatusResponse: Round, Numbers and EndsAt are those of the open round; when none is open,
-// Round is the number of the next one. NextAt is when that starts.
+// StatusResponse tells of the game. Round, Numbers and EndsAt are those of the open round;
+// when none is open, Round is the number of the next one. NextAt is when that starts.
 type StatusResponse struct {
 	Open    bool      `json:"open"`
 	Round   int       `json:"round"`

@@ -224,6 +224,6 @@ func AppendFrame(dst, object []byte) []byte {
 	if len(object) == 0 {
 		return dst
 	}
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(object))) //nolint:gosec // at most 1 MiB
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(object))) // at most 1 MiB
 	return append(dst, object...)
 }

@@ -51,11 +51,13 @@ func TestAppendReply(t *testing.T) {
 		{"quit by nobody", wire.Reply{Type: wire.Quit}, []string{"system: bye"}},
 		{"password", wire.Reply{Type: wire.Passwd}, []string{"system: your password is changed"}},
 		{
-			"online time", wire.Reply{Type: wire.OnlineTime, OnlineTime: accountapi.OnlineTimeResponse{Seconds: 580}},
+			"online time",
+			wire.Reply{Type: wire.OnlineTime, OnlineTime: accountapi.OnlineTimeResponse{Seconds: 580}},
 			[]string{"system: your online time is 580 seconds"},
 		},
 		{
-			"who", wire.Reply{Type: wire.Who, Who: accountapi.WhoResponse{Total: 3, Users: []accountapi.Present{
+			"who",
+			wire.Reply{Type: wire.Who, Who: accountapi.WhoResponse{Total: 3, Users: []accountapi.Present{
 				{User: "netease1", State: "alive", Since: since}, {User: "netease2", State: "away", Since: since},
 			}}},
 			[]string{
@@ -64,14 +66,16 @@ func TestAppendReply(t *testing.T) {
 			},
 		},
 		{
-			"whispered", wire.Reply{Type: wire.Whisper, Whisper: chatapi.WhisperResponse{To: "netease2", Text: "hi"}},
+			"whispered",
+			wire.Reply{Type: wire.Whisper, Whisper: chatapi.WhisperResponse{To: "netease2", Text: "hi"}},
 			[]string{"(to netease2) hi"},
 		},
 		{"said", wire.Reply{Type: wire.Say, Seq: 7}, nil},
 		{"said in a room", wire.Reply{Type: wire.RoomSay, Seq: 7}, nil},
 		{"no history", wire.Reply{Type: wire.History}, []string{"system: nothing was said here yet"}},
 		{
-			"history", wire.Reply{Type: wire.History, History: []event.Stored{
+			"history",
+			wire.Reply{Type: wire.History, History: []event.Stored{
 				{At: now.UTC(), Event: event.Event{Kind: event.Joined, User: "ann"}},
 				{At: now.UTC(), Event: event.Event{Kind: event.Chat, From: "ann", Text: "hi"}},
 			}},
@@ -82,41 +86,49 @@ func TestAppendReply(t *testing.T) {
 		{"room left", wire.Reply{Type: wire.RoomQuit, Room: "room1"}, []string{"system: you left room1"}},
 		{"no rooms", wire.Reply{Type: wire.RoomList}, []string{"system: there are no rooms, make one with /CREATEROOM room"}},
 		{
-			"rooms", wire.Reply{Type: wire.RoomList, Rooms: []roomapi.Listed{{Room: "a", Members: 1, Max: 2}, {Room: "b c", Members: 30}}},
+			"rooms",
+			wire.Reply{Type: wire.RoomList, Rooms: []roomapi.Listed{{Room: "a", Members: 1, Max: 2}, {Room: "b c", Members: 30}}},
 			[]string{"system: a, 1 of 2 here", "system: b c, 30 here"},
 		},
 		{
-			"members", wire.Reply{Type: wire.RoomMembers, Members: roomapi.MembersResponse{Room: "room1", Members: []string{"ann", "bob"}}},
+			"members",
+			wire.Reply{Type: wire.RoomMembers, Members: roomapi.MembersResponse{Room: "room1", Members: []string{"ann", "bob"}}},
 			[]string{"[room1] system: 2 here: ann, bob"},
 		},
 		{
-			"answered", wire.Reply{Type: wire.Game21Answer, Answer: game21api.AnswerResponse{Round: 7, Value: "41/2"}},
+			"answered",
+			wire.Reply{Type: wire.Game21Answer, Answer: game21api.AnswerResponse{Round: 7, Value: "41/2"}},
 			[]string{"system: round 7: your answer is 41/2"},
 		},
 		{
-			"answered too much", wire.Reply{Type: wire.Game21Answer, Answer: game21api.AnswerResponse{Round: 7, Value: "22", Void: true}},
+			"answered too much",
+			wire.Reply{Type: wire.Game21Answer, Answer: game21api.AnswerResponse{Round: 7, Value: "22", Void: true}},
 			[]string{"system: round 7: your answer is 22, over 21, so it is void"},
 		},
 		{
-			"round open", wire.Reply{Type: wire.Game21Status, Status: game21api.StatusResponse{
+			"round open",
+			wire.Reply{Type: wire.Game21Status, Status: game21api.StatusResponse{
 				Open: true, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: now.Add(99 * time.Second),
 			}},
 			[]string{"system: round 7: make 21 of 2 3 5 10, 99 seconds"},
 		},
 		{
-			"round over in a moment", wire.Reply{Type: wire.Game21Status, Status: game21api.StatusResponse{
+			"round over in a moment",
+			wire.Reply{Type: wire.Game21Status, Status: game21api.StatusResponse{
 				Open: true, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: now.Add(-time.Second),
 			}},
 			[]string{"system: round 7: make 21 of 2 3 5 10, 0 seconds"},
 		},
 		{
-			"next round", wire.Reply{Type: wire.Game21Status, Status: game21api.StatusResponse{NextAt: now.Add(time.Hour).UTC()}},
+			"next round",
+			wire.Reply{Type: wire.Game21Status, Status: game21api.StatusResponse{NextAt: now.Add(time.Hour).UTC()}},
 			[]string{"system: no round is open, the next one starts at 2026-11-20 16:24:24"},
 		},
 		{"no next round", wire.Reply{Type: wire.Game21Status}, []string{"system: no round is open"}},
 		{"no scores", wire.Reply{Type: wire.Game21Scores}, []string{"system: nobody has played yet"}},
 		{
-			"scores", wire.Reply{Type: wire.Game21Scores, Scores: game21api.ScoresResponse{
+			"scores",
+			wire.Reply{Type: wire.Game21Scores, Scores: game21api.ScoresResponse{
 				Top: []game21api.Score{{User: "ann", Won: 3, Played: 5, Rank: 1}, {User: "bob", Won: 3, Played: 6, Rank: 1}},
 				Me:  game21api.Score{User: "cat", Won: 0, Played: 2, Rank: 12},
 			}},
@@ -162,20 +174,24 @@ func TestAppendEvent(t *testing.T) {
 		{"room joined", event.Event{Kind: event.RoomJoined, Room: "room1", User: "netease3"}, []string{"[room1] system: netease3 joined"}},
 		{"room left", event.Event{Kind: event.RoomLeft, Room: "room1", User: "netease3"}, []string{"[room1] system: netease3 left"}},
 		{
-			"round", event.Event{Kind: event.Game21Started, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: now.Add(2 * time.Minute)},
+			"round",
+			event.Event{Kind: event.Game21Started, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: now.Add(2 * time.Minute)},
 			[]string{"system: round 7: make 21 of 2 3 5 10, 120 seconds"},
 		},
 		{"answered", event.Event{Kind: event.Game21Answered, Round: 7, User: "netease2"}, []string{"system: round 7: netease2 has answered"}},
 		{
-			"won", event.Event{Kind: event.Game21Ended, Round: 7, Answers: 2, Winner: "netease2", Expression: "(10-3)*(5-2)", Value: "21", Best: best},
+			"won",
+			event.Event{Kind: event.Game21Ended, Round: 7, Answers: 2, Winner: "netease2", Expression: "(10-3)*(5-2)", Value: "21", Best: best},
 			[]string{"system: round 7: netease2 wins with (10-3)*(5-2) = 21", "system: round 7: a best solution is (10-3)*(5-2) = 21"},
 		},
 		{
-			"nobody", event.Event{Kind: event.Game21Ended, Round: 7, Best: best},
+			"nobody",
+			event.Event{Kind: event.Game21Ended, Round: 7, Best: best},
 			[]string{"system: round 7: nobody answered", "system: round 7: a best solution is (10-3)*(5-2) = 21"},
 		},
 		{
-			"none valid", event.Event{Kind: event.Game21Ended, Round: 7, Answers: 1, Best: best},
+			"none valid",
+			event.Event{Kind: event.Game21Ended, Round: 7, Answers: 1, Best: best},
 			[]string{"system: round 7: no valid answer", "system: round 7: a best solution is (10-3)*(5-2) = 21"},
 		},
 		{"of a later version", event.Event{Kind: "lobby.lights", Text: "off"}, nil},

@@ -235,7 +235,7 @@ func TestEnvironment(t *testing.T) { //nolint:paralleltest // it sets the enviro
 
 // TestEnvironmentRefused: a fault names where its value is from. It changes the environment,
 // so it runs alone.
-func TestEnvironmentRefused(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestEnvironmentRefused(t *testing.T) {
 	for name, value := range map[string]string{
 		"HALL_AWAY_AFTER": "soon",
 		"HALL_REPLICAS":   "2",

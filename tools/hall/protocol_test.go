@@ -340,14 +340,14 @@ func TestProtocolIsWhole(t *testing.T) {
 		}
 	}
 	for _, code := range fault.Codes() {
-		if !strings.Contains(text, fmt.Sprintf("\n| `%s` |", code)) {
+		if !strings.Contains(text, fmt.Sprintf("\n| %#q |", code)) {
 			t.Errorf("%s is not among all errors", code)
 		}
 	}
 	for _, reason := range []wire.Reason{
 		wire.Restart, wire.Unavailable, wire.SlowConsumer, wire.SignedInElsewhere, wire.Idle, wire.Heartbeat, wire.Protocol,
 	} {
-		if !strings.Contains(text, fmt.Sprintf("\n| `%s` |", reason)) {
+		if !strings.Contains(text, fmt.Sprintf("\n| %#q |", reason)) {
 			t.Errorf("%s is not among the reasons", reason)
 		}
 	}
