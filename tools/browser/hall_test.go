@@ -3,14 +3,18 @@
 package browser
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -130,6 +134,49 @@ func (h *hall) stop() {
 	}
 }
 
+// terminal is a player without a browser.
+type terminal struct {
+	t    *testing.T
+	conn net.Conn
+	in   *bufio.Scanner
+}
+
+// dial connects to where lines are spoken, and says some.
+func dial(t *testing.T, addr string, lines ...string) *terminal {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	p := &terminal{t: t, conn: conn, in: bufio.NewScanner(conn)}
+	for _, line := range lines {
+		p.says(line)
+	}
+	return p
+}
+
+func (p *terminal) says(line string) {
+	p.t.Helper()
+	if _, err := fmt.Fprintln(p.conn, line); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// hears waits until each of these was part of a line.
+func (p *terminal) hears(parts ...string) {
+	p.t.Helper()
+	if err := p.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		p.t.Fatal(err)
+	}
+	for len(parts) > 0 {
+		if !p.in.Scan() {
+			p.t.Fatalf("waiting for %q: %v", parts, p.in.Err())
+		}
+		parts = slices.DeleteFunc(parts, func(part string) bool { return strings.Contains(p.in.Text(), part) })
+	}
+}
+
 // proxy passes TCP on, and can cut what it passes.
 type proxy struct {
 	t      *testing.T
@@ -140,6 +187,7 @@ type proxy struct {
 	target string
 	closed bool          // to new connections
 	frozen chan struct{} // closed when bytes pass; nil is the same
+	muted  bool          // only what goes to browsers waits
 	conns  map[net.Conn]bool
 }
 
@@ -184,7 +232,7 @@ func (p *proxy) mend() {
 	p.closed = false
 	if p.frozen != nil {
 		close(p.frozen)
-		p.frozen = nil
+		p.frozen, p.muted = nil, false
 	}
 }
 
@@ -195,25 +243,32 @@ func (p *proxy) freeze() {
 	p.frozen = make(chan struct{})
 }
 
-// thaw waits until bytes pass.
-func (p *proxy) thaw() {
+// mute passes what browsers send, and no answer until mend: what was sent arrives, and who
+// sent it does not know.
+func (p *proxy) mute() {
 	p.mu.Lock()
-	frozen := p.frozen
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	p.frozen, p.muted = make(chan struct{}), true
+}
+
+// side is one end of what is passed, where bytes wait while the proxy is frozen.
+type side struct {
+	net.Conn
+	p       *proxy
+	browser bool
+}
+
+func (s side) Write(b []byte) (int, error) {
+	s.p.mu.Lock()
+	frozen := s.p.frozen
+	if s.p.muted && !s.browser {
+		frozen = nil
+	}
+	s.p.mu.Unlock()
 	if frozen != nil {
 		<-frozen
 	}
-}
-
-// thawing is a connection that freezes with its proxy.
-type thawing struct {
-	net.Conn
-	p *proxy
-}
-
-func (c thawing) Write(b []byte) (int, error) {
-	c.p.thaw()
-	return c.Conn.Write(b)
+	return s.Conn.Write(b)
 }
 
 func (p *proxy) accept() {
@@ -246,7 +301,7 @@ func (p *proxy) pass(client net.Conn) {
 	var both sync.WaitGroup
 	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
 		both.Go(func() {
-			_, _ = io.Copy(thawing{way[0], p}, way[1]) // it ends when either side does
+			_, _ = io.Copy(side{way[0], p, way[0] == client}, way[1]) // it ends when either side does
 			_ = way[0].Close()
 			_ = way[1].Close()
 		})

@@ -3,10 +3,8 @@
 package browser
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,8 +43,15 @@ func TestPlayers(t *testing.T) {
 		tb.named()
 	}
 	reload(t, ann, bob)
-	breaks(t, "cut", h.proxy.cut, h.proxy.mend, ann, bob)
-	breaks(t, "stop", h.stop, h.start, ann, bob)
+	// Answers do not arrive and the connection breaks: the lines are in the lobby all the same.
+	cleo := dial(t, h.tcp, "/SIGNUP cleo secret-cleo", "/SIGNIN cleo secret-cleo")
+	cleo.hears("welcome, cleo")
+	breaks(t, "cut", h.proxy.mute, func(round int) {
+		cleo.hears(fmt.Sprintf("ann: ann before cut %d", round), fmt.Sprintf("bob: bob before cut %d", round))
+		h.proxy.cut()
+	}, h.proxy.mend, ann, bob)
+	// The hall is stopped, in the midst of what is said, and started again.
+	breaks(t, "stop", func() {}, func(int) { h.stop() }, h.start, ann, bob)
 
 	// A token that is worth nothing leads back to the gate, and nothing that was said is lost.
 	said := ann.said()
@@ -213,11 +218,12 @@ func reload(t *testing.T, ann, bob *tab) {
 
 // breaks: connections break, because the network or the hall does, in the midst of what is
 // said; both tabs come back by themselves, and nothing is lost or doubled.
-func breaks(t *testing.T, what string, down, up func(), ann, bob *tab) {
+func breaks(t *testing.T, what string, before func(), down func(round int), up func(), ann, bob *tab) {
 	t.Helper()
 	both := []*tab{ann, bob}
 	want := ann.said()
 	for round := range 2 {
+		before()
 		for _, tb := range both {
 			tb.losing(true)
 			// Each says a line that may be on its way when the connection breaks.
@@ -225,7 +231,7 @@ func breaks(t *testing.T, what string, down, up func(), ann, bob *tab) {
 			tb.say(line)
 			want = append(want, line)
 		}
-		down()
+		down(round)
 		for _, tb := range both {
 			tb.until(`document.querySelector('#link').dataset.state !== 'online'`)
 			line := fmt.Sprintf("%s after %s %d", tb.name, what, round)
@@ -255,7 +261,7 @@ func breaks(t *testing.T, what string, down, up func(), ann, bob *tab) {
 		t.Errorf("ann reads %q, bob reads %q, want the same order", a, b)
 	}
 	for _, tb := range both {
-		if eval[bool](tb, `[...document.querySelectorAll('#lines .presence')].some((n) => / left/.test(n.textContent))`) {
+		if eval[bool](tb, `[...document.querySelectorAll('#lines .presence')].some((n) => /(ann|bob) left/.test(n.textContent))`) {
 			t.Errorf("%s was told that somebody left, and everybody came back in time", tb.name)
 		}
 	}
@@ -369,33 +375,13 @@ func TestSilence(t *testing.T) {
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	h := startHall(t, "--rate", "0")
-	conn, err := net.Dial("tcp", h.tcp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
 	const lines = 180
-	var said, want []string
-	said = append(said, "/SIGNIN netease1 123")
+	var want []string
 	for i := range lines {
 		want = append(want, fmt.Sprintf("line %d", i))
 	}
-	said = append(said, want...)
-	if _, err := fmt.Fprint(conn, strings.Join(said, "\n")+"\n"); err != nil {
-		t.Fatal(err)
-	}
-	last := "netease1: " + want[lines-1]
-	for in := bufio.NewScanner(conn); ; {
-		if !in.Scan() {
-			t.Fatalf("the lines are not said: %v", in.Err())
-		}
-		if strings.HasSuffix(in.Text(), last) {
-			break
-		}
-	}
+	writer := dial(t, h.tcp, append([]string{"/SIGNIN netease1 123"}, want...)...)
+	writer.hears("netease1: " + want[lines-1])
 	reader := open(t, startBrowser(t), h.url, "reader")
 	reader.signIn("netease2", "123")
 	reader.sees("#lines .text", want[lines-1])
@@ -419,9 +405,7 @@ func TestHistory(t *testing.T) {
 	}
 	// Who reads old lines is not torn away by a new one.
 	reader.run("scroll up", chromedp.Evaluate(`document.querySelector('#log').scrollTop = 300`, nil))
-	if _, err := fmt.Fprint(conn, "something new\n"); err != nil {
-		t.Fatal(err)
-	}
+	writer.says("something new")
 	reader.sees("#newer", "1 new line ↓")
 	reader.click("#newer")
 	reader.until(`document.querySelector('#newer').hidden`)
