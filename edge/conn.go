@@ -103,7 +103,8 @@ func (c *conn) serve(in *input) {
 		}
 		if err == nil {
 			c.acting(cmd)
-			if !limits.wait(c, 1) || !c.do(cmd) {
+			// Its next command waits until it has read most of what it asked for.
+			if !limits.wait(c, 1) || c.room4more(c.edge.ctx) != nil || !c.do(cmd) {
 				return
 			}
 		}
@@ -272,9 +273,18 @@ func (c *conn) closeWith(why wire.Reason, code ws.StatusCode) {
 	c.out.silence()
 	c.out.push(c.dialect.farewell(p, code))
 	c.mu.Unlock()
-	c.closeAt.Store(time.Now().Add(closeFor).UnixNano())
+	c.closeAt.Store(time.Now().Add(lastWordsFor(why)).UnixNano())
 	c.edge.stats.closed.WithLabelValues(string(why)).Inc()
 	c.w.send(c)
+}
+
+// lastWordsFor is how long the last words may take: one that reads too slowly has much to
+// read before them.
+func lastWordsFor(why wire.Reason) time.Duration {
+	if why == wire.SlowConsumer {
+		return stallMost
+	}
+	return closeFor
 }
 
 // retryAfter is when a client may come back: spread, so that a crowd does not come at once.

@@ -49,8 +49,6 @@ const (
 	stallMost = 5 * time.Second
 	// lagHard closes it however steadily it reads: it bounds memory.
 	lagHard = 64 << 20
-	// privateMost bounds what waits for one session alone (replies and whispers).
-	privateMost = 4 << 20
 	// recentMost is how many events of a channel are remembered by position, so that a
 	// session can begin where it joined. A join is found within milliseconds.
 	recentMost = 4096

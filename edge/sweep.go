@@ -23,7 +23,7 @@ func (e *Edge) look(c *conn, now time.Time) {
 	}
 	c.mu.Lock()
 	closing, stalled, s, speaks := c.closing, c.stalled, c.session, c.dialect
-	lag, own := c.out.lag(), c.out.own()
+	lag := c.out.lag() // what is its own, such as replies, counts as well
 	goAway := s != nil && !s.ending && !c.away && !closing && e.cfg.AwayAfter > 0 && past(c.acted.Load(), e.cfg.AwayAfter)
 	if goAway {
 		c.away, c.telling = true, make(chan struct{})
@@ -45,7 +45,7 @@ func (e *Edge) look(c *conn, now time.Time) {
 		c.close(wire.Idle)
 	case e.cfg.IdleAfter > 0 && past(c.acted.Load(), e.cfg.AwayAfter+e.cfg.IdleAfter):
 		c.close(wire.Idle)
-	case stalled && (lag > lagMost && past(c.progress.Load(), stallMost) || lag > lagHard || own > privateMost):
+	case stalled && (lag > lagMost && past(c.progress.Load(), stallMost) || lag > lagHard):
 		c.close(wire.SlowConsumer)
 	}
 	if goAway {

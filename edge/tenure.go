@@ -138,7 +138,18 @@ func (e *Edge) hold(ctx context.Context, t *tenure) {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	renewed := make(chan error, 1)
-	busy := false
+	busy, again := false, false
+	renew := func() {
+		if busy {
+			return
+		}
+		again = false
+		busy = e.background(func() {
+			attempt, cancel := context.WithTimeout(ctx, leaseEvery)
+			defer cancel()
+			renewed <- t.renew(attempt)
+		})
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -150,15 +161,11 @@ func (e *Edge) hold(ctx context.Context, t *tenure) {
 				e.fence(t, "the lease was not renewed for too long")
 				return
 			}
-		case <-tick.C:
-			if busy {
-				continue
+			if again {
+				renew()
 			}
-			busy = e.background(func() {
-				attempt, cancel := context.WithTimeout(ctx, leaseEvery)
-				defer cancel()
-				renewed <- t.renew(attempt)
-			})
+		case <-tick.C:
+			renew()
 		case err := <-renewed:
 			busy = false
 			switch {
@@ -170,6 +177,7 @@ func (e *Edge) hold(ctx context.Context, t *tenure) {
 					return
 				}
 			default:
+				again = true // as soon as NATS is back, not only at the next turn
 				e.log.Warn("the lease is not renewed yet", "edge", t.id, "error", err)
 			}
 		}
