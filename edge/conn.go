@@ -36,7 +36,7 @@ type conn struct {
 	since   time.Time
 	done    chan struct{} // closed when the socket is
 
-	// What the sweeper looks at: unix nanoseconds; 0 is none.
+	// What the sweeper looks at: instants; 0 is none.
 	heard    atomic.Int64 // last byte
 	waits    atomic.Int64 // since when it is being read from; 0 while a command is carried out
 	acted    atomic.Int64 // last complete command
@@ -44,7 +44,7 @@ type conn struct {
 	progress atomic.Int64 // last byte that the socket took
 	asked    atomic.Bool  // a first command came
 	spoke    atomic.Bool  // and one after the session began
-	closeAt  atomic.Int64 // last words may take until then
+	closeAt  atomic.Int64 // last words may take until then; unix nanoseconds
 	timedOut atomic.Bool  // the kernel found the peer dead
 	lapsed   atomic.Bool  // the edge did
 
@@ -138,7 +138,7 @@ func (c *conn) heartbeat(cmd wire.Command) bool { return c.dialect != lines && c
 func (c *conn) acting(cmd wire.Command) {
 	c.begun.Store(0)
 	if !c.heartbeat(cmd) {
-		c.acted.Store(time.Now().UnixNano())
+		c.acted.Store(instant())
 	}
 	c.asked.Store(true)
 	c.spoke.Store(true)
@@ -340,7 +340,7 @@ func (c *conn) broken() {
 }
 
 // moved notes that the socket took something.
-func (c *conn) moved() { c.progress.Store(time.Now().UnixNano()) }
+func (c *conn) moved() { c.progress.Store(instant()) }
 
 // stall gives a full socket a goroutine that waits for it.
 func (c *conn) stall() {

@@ -8,7 +8,7 @@ func (e *Edge) LastHeard() time.Time {
 	for _, c := range e.sessions.all() {
 		last = max(last, c.heard.Load())
 	}
-	return time.Unix(0, last)
+	return timeOf(last)
 }
 
 // RecentMost is how many events a channel remembers.

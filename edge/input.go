@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"time"
 
 	"gamehall/shared/wire"
 )
@@ -48,12 +47,12 @@ func (in *input) fill(partial bool) error {
 		in.from, in.to = 0, in.to-in.from
 	}
 	if (in.buf != nil || partial) && in.c.begun.Load() == 0 {
-		in.c.begun.Store(time.Now().UnixNano())
+		in.c.begun.Store(instant())
 	}
 	if in.to == inputSize {
 		return errors.New("the input is full") // a reader's mistake: it must have refused before
 	}
-	in.c.waits.Store(time.Now().UnixNano())
+	in.c.waits.Store(instant())
 	defer in.c.waits.Store(0)
 	n, err := in.c.sock.read(func() []byte {
 		if in.buf == nil {
@@ -72,7 +71,7 @@ func (in *input) fill(partial bool) error {
 		return io.EOF
 	}
 	in.to += n
-	in.c.heard.Store(time.Now().UnixNano())
+	in.c.heard.Store(instant())
 	return nil
 }
 

@@ -106,7 +106,7 @@ func (e *Edge) receive(c *conn, nc net.Conn) error {
 		e.log.Warn("dead peers will be noticed late", "error", err)
 	}
 	c.nc = nc
-	c.heard.Store(c.since.UnixNano())
+	c.heard.Store(instantOf(c.since))
 	c.w = e.writers[int(e.stats.accepted.Add(1)%uint64(len(e.writers)))]
 	e.stats.connections.Inc()
 	return nil
@@ -145,7 +145,7 @@ func keepAlive(nc net.Conn) error {
 // the kernel found dead was last confirmed deadAfter ago, what the edge found dead when it
 // was last heard.
 func (c *conn) lastSeen(now time.Time) time.Time {
-	seen := time.Unix(0, c.heard.Load())
+	seen := now.Add(timeOf(c.heard.Load()).Sub(now)) // by the wall clock as it is now
 	switch dead := now.Add(-deadAfter); {
 	case c.lapsed.Load():
 		return seen

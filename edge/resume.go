@@ -255,7 +255,7 @@ func (c *conn) room4more(ctx context.Context) error {
 		if !much {
 			return nil
 		}
-		if time.Since(begun) > deadAfter && time.Since(time.Unix(0, c.progress.Load())) > deadAfter {
+		if time.Since(begun) > deadAfter && time.Since(timeOf(c.progress.Load())) > deadAfter {
 			c.close(wire.SlowConsumer)
 			return errors.New("the client does not read what it missed")
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"time"
 )
 
 // secureConfig is how the ports speak TLS; nil when they do not. HTTP/2 is not offered: a
@@ -88,7 +87,7 @@ func (c *conn) handshake() error {
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return err
 	}
-	c.heard.Store(time.Now().UnixNano())
+	c.heard.Store(instant())
 	return nil
 }
 

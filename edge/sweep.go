@@ -18,8 +18,8 @@ func (e *Edge) sweep(now time.Time) {
 }
 
 func (e *Edge) look(c *conn, now time.Time) {
-	past := func(nanos int64, d time.Duration) bool {
-		return nanos != 0 && now.Sub(time.Unix(0, nanos)) > d
+	past := func(then int64, d time.Duration) bool {
+		return then != 0 && time.Duration(instantOf(now)-then) > d
 	}
 	c.mu.Lock()
 	closing, stalled, s, speaks := c.closing, c.stalled, c.session, c.dialect
@@ -32,7 +32,7 @@ func (e *Edge) look(c *conn, now time.Time) {
 	c.mu.Unlock()
 	switch {
 	case closing:
-		if past(c.closeAt.Load(), 0) {
+		if at := c.closeAt.Load(); at != 0 && now.UnixNano() > at {
 			c.broken()
 		}
 	case past(c.begun.Load(), lineWithin):
