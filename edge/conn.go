@@ -165,12 +165,20 @@ func (c *conn) ended(err error) {
 		c.close(wire.Bye)
 		c.hangUp()
 	default:
-		c.timedOut.Store(errors.Is(err, syscall.ETIMEDOUT))
 		if !errors.Is(err, net.ErrClosed) {
 			c.edge.log.Debug("connection lost", "conn", c.id, "error", err)
 		}
-		c.broken()
+		c.fail(err)
 	}
+}
+
+// fail ends a connection whose socket fails. The kernel tells once that the peer is dead:
+// to the reader, or to a writer.
+func (c *conn) fail(err error) {
+	if errors.Is(err, syscall.ETIMEDOUT) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) {
+		c.timedOut.Store(true)
+	}
+	c.broken()
 }
 
 // leave ends the session of a client that sends no more. It may still read: one that could
@@ -375,7 +383,7 @@ func (c *conn) drain() {
 			c.mu.Lock()
 			c.stalled = false
 			c.mu.Unlock()
-			c.broken()
+			c.fail(err)
 			return
 		}
 		c.mu.Lock()

@@ -155,7 +155,7 @@ func (w *writer) flush(c *conn) {
 		clear(a.pieces)
 		full := errors.Is(a.err, errFull)
 		if a.err != nil && !full {
-			c.broken()
+			c.fail(a.err)
 			return
 		}
 		c.mu.Lock()
