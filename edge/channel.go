@@ -227,7 +227,7 @@ func (ch *channel) lose(after, upTo uint64) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.admit(upTo)
-	p := wire.Private{Kind: wire.KindGap, Channel: ch.shown(), Missed: int(upTo - after)} //nolint:gosec // a number of events
+	p := wire.Private{Kind: wire.KindGap, Channel: ch.shown(), Missed: int(upTo - after)} // a number of events
 	for d := range ch.logs {
 		ch.logs[d].append(dialect(d).private(p))
 	}

@@ -264,7 +264,7 @@ func (c *conn) enterBy(ctx context.Context, s *session, typed string, call func(
 }
 
 // quitRoom leaves the room; what the room heard before that is still shown.
-func (c *conn) quitRoom(ctx context.Context, s *session, _ wire.Command) (wire.Reply, error) {
+func (c *conn) quitRoom(ctx context.Context, _ *session, _ wire.Command) (wire.Reply, error) {
 	r := c.room()
 	got, err := roomapi.Quit.Call(ctx, c.edge.nc, roomapi.QuitRequest{})
 	if err != nil {

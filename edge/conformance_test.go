@@ -211,8 +211,12 @@ func texts() []conformance {
 	for i := 1; i <= len(greek)/2; i++ { // every beginning of it
 		prefix := greek[:2*i]
 		ends := slices.Contains([]int{2, 5, 7, 9, 11}, i)
-		all = append(all, conformance{fmt.Sprintf("6.6.%d", i), "bytes " + prefix, []part{text(unhex(prefix))}, 0,
-			map[bool][]string{true: {"bad_request"}, false: notUTF8}[ends]})
+		all = append(all, conformance{
+			fmt.Sprintf("6.6.%d", i), "bytes " + prefix,
+			[]part{text(unhex(prefix))},
+			0,
+			map[bool][]string{true: {"bad_request"}, false: notUTF8}[ends],
+		})
 	}
 	add("6.7", true, "00", "c280", "e0a080", "f0908080")
 	add("6.8", false, "f888808080", "fc8480808080")

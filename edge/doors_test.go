@@ -126,8 +126,13 @@ func messagesTo(t *testing.T, e *edge.Edge) *wsClient {
 // handshakeOf is a good handshake, changed by the test: a nil value leaves a header out.
 func handshakeOf(host string, change map[string][]string) string {
 	header := [][2]string{
-		{"Host", host}, {"Origin", "http://" + host}, {"Upgrade", "websocket"}, {"Connection", "Upgrade"},
-		{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}, {"Sec-WebSocket-Protocol", "hall.v1"},
+		{"Host", host},
+		{"Origin", "http://" + host},
+		{"Upgrade", "websocket"},
+		{"Connection", "Upgrade"},
+		{"Sec-WebSocket-Version", "13"},
+		{"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+		{"Sec-WebSocket-Protocol", "hall.v1"},
 	}
 	var b strings.Builder
 	line := "GET /ws HTTP/1.1"
@@ -620,10 +625,14 @@ func TestBegunEnds(t *testing.T) {
 		"a frame's object": {func(t *testing.T, e *edge.Edge) door { t.Helper(); return framesTo(t, e) }, []byte{0, 0, 0, 10, '{'}, []byte{'"'}},
 		"a header":         {func(t *testing.T, e *edge.Edge) door { t.Helper(); return messagesTo(t, e) }, text(ping).bytes()[:1], nil},
 		"a payload":        {func(t *testing.T, e *edge.Edge) door { t.Helper(); return messagesTo(t, e) }, text(ping).bytes()[:10], text(ping).bytes()[10:11]},
-		"a message": {func(t *testing.T, e *edge.Edge) door { t.Helper(); return messagesTo(t, e) },
-			part{more: true, op: ws.OpText, payload: "{"}.bytes(), part{more: true, op: ws.OpContinuation, payload: `"`}.bytes()},
-		"a message with pings in it": {func(t *testing.T, e *edge.Edge) door { t.Helper(); return messagesTo(t, e) },
-			part{more: true, op: ws.OpText, payload: "{"}.bytes(), pongOf("").bytes()},
+		"a message": {
+			func(t *testing.T, e *edge.Edge) door { t.Helper(); return messagesTo(t, e) },
+			part{more: true, op: ws.OpText, payload: "{"}.bytes(), part{more: true, op: ws.OpContinuation, payload: `"`}.bytes(),
+		},
+		"a message with pings in it": {
+			func(t *testing.T, e *edge.Edge) door { t.Helper(); return messagesTo(t, e) },
+			part{more: true, op: ws.OpText, payload: "{"}.bytes(), pongOf("").bytes(),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

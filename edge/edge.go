@@ -170,8 +170,10 @@ func (e *Edge) start(ctx context.Context) error {
 	return nil
 }
 
-// TCPAddr is where lines are spoken, HTTPAddr where HTTP is.
-func (e *Edge) TCPAddr() net.Addr  { return e.tcp.Addr() }
+// TCPAddr is where lines and frames are spoken.
+func (e *Edge) TCPAddr() net.Addr { return e.tcp.Addr() }
+
+// HTTPAddr is where HTTP is spoken.
 func (e *Edge) HTTPAddr() net.Addr { return e.web.Addr() }
 
 // ID is the edge's id, under which services reach it; another one after a lost lease.

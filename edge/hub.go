@@ -82,7 +82,7 @@ func (h *hub) open(ctx context.Context, name string) (*channel, error) {
 		case <-ctx.Done():
 		case <-h.ctx.Done():
 		}
-		err := error(fault.New(fault.Unavailable, "the hall does not answer, please try again"))
+		err := fault.New(fault.Unavailable, "the hall does not answer, please try again")
 		if ctx.Err() == nil && h.ctx.Err() == nil {
 			err = ch.err
 		}

@@ -153,7 +153,7 @@ func (r *messageReader) header(b []byte) (h header, ok bool, err error) {
 	}
 	copy(h.mask[:], b[h.size:])
 	h.size += 4
-	h.length = int(length) //nolint:gosec // at most wire.MaxLine
+	h.length = int(length) // at most wire.MaxLine
 	return h, true, nil
 }
 

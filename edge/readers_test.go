@@ -81,7 +81,7 @@ func listen(t testing.TB, d dialect, data []byte, size int) (all []heardBy) {
 
 // A length that cannot be is refused before anything is allocated for it. It is measured alone,
 // not beside other tests.
-func TestLengthsAllocateNothing(t *testing.T) {
+func TestLengthsAllocateNothing(t *testing.T) { //nolint:paralleltest // see above
 	for name, tt := range map[string]struct {
 		dialect dialect
 		data    []byte

@@ -298,7 +298,7 @@ func (e *Edge) missing(ctx context.Context, ch *channel, from uint64) (int, erro
 	if from+1 >= first || !aged && !crowded {
 		return 0, nil
 	}
-	return int(first - from - 1), nil //nolint:gosec // far below 1<<63
+	return int(first - from - 1), nil // far below 1<<63
 }
 
 // detach tells auth that the session's connection is gone and that its client may come back.

@@ -13,5 +13,5 @@ func mostConnections() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil || r.Cur > 1<<20 {
 		return 1 << 20
 	}
-	return max(64, int(r.Cur)-filesKept) //nolint:gosec // it is at most 1<<20
+	return max(64, int(r.Cur)-filesKept) // it is at most 1<<20
 }

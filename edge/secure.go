@@ -60,6 +60,7 @@ type guarded struct {
 	secured bool
 }
 
+// Accept gives the next connection, guarded.
 func (l guarded) Accept() (net.Conn, error) {
 	nc, err := l.Listener.Accept()
 	if err != nil {

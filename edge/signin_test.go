@@ -88,7 +88,7 @@ func TestSignInHearsFromItsJoinOn(t *testing.T) {
 		seq := h.tell(t, streams.GameChannel, event.Event{Kind: event.Game21Started, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: ends})
 		n.status = game21api.StatusResponse{Open: true, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: ends, Seq: seq}
 		// Until the edge has had both.
-		for seen := 0; seen < 3; seen++ {
+		for range 3 {
 			ann.line()
 		}
 	}

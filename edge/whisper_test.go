@@ -19,7 +19,7 @@ func whispers(h *hall, session func() string) func(context.Context, chatapi.Whis
 		if err == nil && !got.Delivered {
 			err = fault.New(fault.UserOffline, "%s is offline", r.To)
 		}
-		return chatapi.WhisperResponse{To: r.To, Text: r.Text}, err
+		return chatapi.WhisperResponse(r), err
 	}
 }
 

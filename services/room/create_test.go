@@ -94,7 +94,7 @@ func TestOwned(t *testing.T) {
 // However many create one name at once, on two copies: one wins, and the others are told.
 func TestCreateRace(t *testing.T) {
 	t.Parallel()
-	eachSize(t, func(t *testing.T, h hall, signIn func(string) session.Record, replicas int) { //nolint:thelper // the test itself
+	eachSize(t, func(t *testing.T, h hall, signIn func(string) session.Record, replicas int) {
 		h.start(room.Config{Replicas: replicas})
 		h.start(room.Config{Replicas: replicas})
 		users := make([]session.Record, 6)

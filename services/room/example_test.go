@@ -11,7 +11,7 @@ import (
 
 // The service runs alone; ann makes a room and talks to herself.
 func Example() {
-	natstest.Example(func(t testing.TB) { //nolint:thelper // the example itself
+	natstest.Example(func(t testing.TB) {
 		ns := natstest.Run(t)
 		s, err := room.Start(t.Context(), room.Config{NATS: ns.Dialer(), Log: natstest.Quiet()})
 		if err != nil {

@@ -58,7 +58,7 @@ func TestSay(t *testing.T) {
 // between its sender's join and leave, or refused.
 func TestSayRacesWithQuit(t *testing.T) {
 	t.Parallel()
-	eachSize(t, func(t *testing.T, h hall, signIn func(string) session.Record, replicas int) { //nolint:thelper // the test itself
+	eachSize(t, func(t *testing.T, h hall, signIn func(string) session.Record, replicas int) {
 		h.start(room.Config{Replicas: replicas})
 		h.start(room.Config{Replicas: replicas})
 		host, ann := signIn("host"), signIn("ann")
@@ -106,7 +106,7 @@ func TestSayRacesWithQuit(t *testing.T) {
 // again or changes its leader: afterwards the records are what the events tell.
 func TestRecordsAreWhatEventsTell(t *testing.T) {
 	t.Parallel()
-	eachSize(t, func(t *testing.T, h hall, signIn func(string) session.Record, replicas int) { //nolint:thelper // the test itself
+	eachSize(t, func(t *testing.T, h hall, signIn func(string) session.Record, replicas int) {
 		h.start(room.Config{Replicas: replicas})
 		h.start(room.Config{Replicas: replicas})
 		names := []string{"room0", "room1", "room2"}

@@ -21,7 +21,7 @@ import (
 // command is at the sequence that the command was answered.
 func TestRepublishedBatches(t *testing.T) {
 	t.Parallel()
-	eachSize(t, func(t *testing.T, h hall, signIn func(string) session.Record, replicas int) { //nolint:thelper // the test itself
+	eachSize(t, func(t *testing.T, h hall, signIn func(string) session.Record, replicas int) {
 		h.start(room.Config{Replicas: replicas})
 		ann, bob := signIn("ann"), signIn("bob")
 		live, err := h.nc.SubscribeSync(streams.Live("room." + roomID(t, "room1")))
@@ -66,7 +66,7 @@ func number(t testing.TB, msg *nats.Msg, header string) uint64 {
 // stores nothing of itself; and a line is refused when its sender's record has changed.
 func TestBatchIsAllOrNothing(t *testing.T) {
 	t.Parallel()
-	eachSize(t, func(t *testing.T, h hall, _ func(string) session.Record, _ int) { //nolint:thelper // the test itself
+	eachSize(t, func(t *testing.T, h hall, _ func(string) session.Record, _ int) {
 		ctx := natstest.Context(t)
 		batch := func(id string, member, rm uint64) (uint64, error) {
 			msg := func(subject, key, value string) *nats.Msg {
