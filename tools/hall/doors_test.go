@@ -150,9 +150,13 @@ func (p *program) want() said {
 	if !ok {
 		p.t.Fatal("the connection has ended")
 	}
-	var s said
+	return saidIn(p.t, object)
+}
+
+func saidIn(t testing.TB, object []byte) (s said) {
+	t.Helper()
 	if err := json.Unmarshal(object, &s); err != nil {
-		p.t.Fatalf("%s: %v", object, err)
+		t.Fatalf("%s: %v", object, err)
 	}
 	return s
 }
