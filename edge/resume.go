@@ -273,7 +273,8 @@ func (c *conn) room4more(ctx context.Context) error {
 func (e *Edge) missing(ctx context.Context, ch *channel, from uint64) (int, error) {
 	subject := streams.Subject(ch.name)
 	var state jetstream.StreamState
-	first := uint64(0)
+	var first uint64
+	var most int64 // of one channel
 	err := streams.Retry(ctx, func(ctx context.Context) error {
 		stream, err := e.hub.js.Stream(ctx, streams.Events)
 		if err != nil {
@@ -283,7 +284,7 @@ func (e *Edge) missing(ctx context.Context, ch *channel, from uint64) (int, erro
 		if err != nil {
 			return err
 		}
-		state, first = info.State, info.State.LastSeq+1
+		state, first, most = info.State, info.State.LastSeq+1, info.Config.MaxMsgsPerSubject
 		return streams.Range(ctx, e.hub.js, subject, 0, state.LastSeq, func(m streams.Msg) bool {
 			first = m.Seq
 			return false
@@ -294,7 +295,7 @@ func (e *Edge) missing(ctx context.Context, ch *channel, from uint64) (int, erro
 	}
 	// Either age took it, from the whole stream's beginning, or the channel's own limit.
 	aged := from+1 < state.FirstSeq
-	crowded := state.Subjects[subject] >= streams.KeptPerChannel
+	crowded := most > 0 && state.Subjects[subject] >= uint64(most)
 	if from+1 >= first || !aged && !crowded {
 		return 0, nil
 	}
