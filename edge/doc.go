@@ -24,8 +24,9 @@
 // cursor into that. A few writers, one a processor, each own a share of the connections:
 // news of a channel wake a writer once, and it sends each session everything that it has
 // not had in one write. A write never waits: a socket that is full gets a goroutine of its
-// own until it has caught up. An idle connection holds no buffer; chunks of a log that
-// every cursor has passed are garbage.
+// own until it has caught up, and a batch that went out in part is finished before another
+// begins. An idle connection holds no buffer; chunks of a log that every cursor has passed are
+// garbage, but for those of the last events, whose places a channel remembers for who joins.
 //
 // # Who owns what
 //
