@@ -407,8 +407,10 @@ func TestResumeSince(t *testing.T) {
 		want  []string // of the lobby and the game, then live
 	}{
 		{"a number is the lobby's", func(_, third, _ uint64) string { return fmt.Sprint(third) }, []string{"3", "4", "103", "104"}},
-		{"by channel", func(join, third, _ uint64) string { return fmt.Sprintf(`{"lobby":%d,"game21":%d}`, third, join) },
-			[]string{"3", "4", "100", "101", "102", "103", "104"}},
+		{
+			"by channel", func(join, third, _ uint64) string { return fmt.Sprintf(`{"lobby":%d,"game21":%d}`, third, join) },
+			[]string{"3", "4", "100", "101", "102", "103", "104"},
+		},
 		{"a channel that is not named", func(_, third, _ uint64) string { return fmt.Sprintf(`{"lobby":%d}`, third) }, []string{"3", "4", "103", "104"}},
 		{"a channel that is not the client's", func(_, _, last uint64) string { return fmt.Sprintf(`{"lobby":%d,"room:elsewhere":%d}`, last, last) }, nil},
 		{"before its own join", func(uint64, uint64, uint64) string { return fmt.Sprint(before - 1) }, []string{"0", "1", "2", "3", "4", "100", "101", "102", "103", "104"}},
