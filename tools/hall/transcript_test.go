@@ -23,7 +23,7 @@ import (
 const lineWait = 30 * time.Second
 
 // TestTranscripts plays what stands in edge/testdata against a whole hall, each on one of its
-// own.
+// own, through every door: as lines, as frames and as WebSocket messages.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../edge/testdata/*.txt")
@@ -37,20 +37,49 @@ func TestTranscripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			play(t, string(text))
+			// At one time, whatever -parallel says: they mostly wait for rounds of the game.
+			var all sync.WaitGroup
+			defer all.Wait()
+			for door, dial := range talkers {
+				all.Go(func() { t.Run(door, func(t *testing.T) { play(t, string(text), dial) }) })
+			}
 		})
 	}
 }
 
-// play plays one transcript.
-func play(t *testing.T, text string) {
+// talker is a person's client: what is typed is sent, and what is shown read.
+type talker interface {
+	send(line string)
+	// line gives the next line without its time; it is empty when the hall has closed the
+	// connection.
+	line() string
+	// close leaves the hall by closing the connection.
+	close()
+	over() bool
+}
+
+// talkers are the doors that a person may come in by.
+var talkers = map[string]func(testing.TB, hallAt) talker{
+	"lines": func(t testing.TB, h hallAt) talker { t.Helper(); return dialTerminal(t, h.tcp) },
+	"frames": func(t testing.TB, h hallAt) talker {
+		t.Helper()
+		return &translator{t: t, p: dialFrames(t, h.tcp)}
+	},
+	"websocket": func(t testing.TB, h hallAt) talker {
+		t.Helper()
+		return &translator{t: t, p: dialSocket(t, h.http)}
+	},
+}
+
+// play plays one transcript, with every client at one door.
+func play(t *testing.T, text string, dial func(testing.TB, hallAt) talker) {
 	t.Helper()
 	lines := strings.Split(text, "\n")
 	var flags []string
 	if rest, ok := strings.CutPrefix(lines[0], "# flags: "); ok {
 		flags = strings.Fields(rest)
 	}
-	p := &player{t: t, addr: openHall(t, flags...), clients: map[string]*terminal{}}
+	p := &player{t: t, hall: openDoors(t, flags...), dial: dial, clients: map[string]talker{}}
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -82,7 +111,7 @@ func play(t *testing.T, text string) {
 	}
 	// Nothing was told to anybody that the transcript does not have.
 	for name, c := range p.clients {
-		if c.closed {
+		if c.over() {
 			continue
 		}
 		c.send("/PING")
@@ -95,24 +124,25 @@ func play(t *testing.T, text string) {
 // player is a transcript being played.
 type player struct {
 	t       *testing.T
-	addr    string
+	hall    hallAt
+	dial    func(testing.TB, hallAt) talker
 	at      int // line of the transcript
-	clients map[string]*terminal
+	clients map[string]talker
 	hand    game21.Numbers
 }
 
-func (p *player) client(name string) *terminal {
+func (p *player) client(name string) talker {
 	p.t.Helper()
 	c := p.clients[name]
 	if c == nil {
-		c = dialTerminal(p.t, p.addr)
+		c = p.dial(p.t, p.hall)
 		p.clients[name] = c
 	}
 	return c
 }
 
 // want reads c's next line and compares it with a pattern.
-func (p *player) want(c *terminal, pattern string) {
+func (p *player) want(c talker, pattern string) {
 	p.t.Helper()
 	if got := c.line(); !p.fits(got, pattern) {
 		p.t.Fatalf("line %d: got %q, want %q", p.at, got, pattern)
@@ -121,7 +151,7 @@ func (p *player) want(c *terminal, pattern string) {
 
 // wantAll reads as many lines as there are patterns, which may come in any order: a reply
 // and an event that follows from the same command.
-func (p *player) wantAll(c *terminal, patterns []string) {
+func (p *player) wantAll(c talker, patterns []string) {
 	p.t.Helper()
 	for left := patterns; len(left) > 0; {
 		got := c.line()
@@ -275,6 +305,8 @@ func (c *terminal) line() string {
 	}
 	return strings.TrimSuffix(line[len(stamp):], "\n")
 }
+
+func (c *terminal) over() bool { return c.closed }
 
 // close vanishes, as a terminal does that is closed.
 func (c *terminal) close() {
