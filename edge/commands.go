@@ -153,15 +153,17 @@ func (c *conn) do(cmd wire.Command) bool {
 	ctx, cancel := context.WithTimeout(traced(c.edge.ctx), within)
 	defer cancel()
 	ctx = bus.WithCommand(ctx, commandID(c.current(), cmd))
+	begins := cmd.Type == wire.SignIn || cmd.Type == wire.Resume
 	late := time.AfterFunc(noticeAfter, func() {
-		if within == publishFor {
+		// Who is welcome already is only being shown what it missed.
+		if within == publishFor && (!begins || c.current() == nil) {
 			c.tell(wire.Private{Kind: wire.KindNotice, Text: "the hall is slow, still trying"})
 		}
 	})
 	reply, err := todo.run(c, ctx, cmd)
 	late.Stop()
 	reply.Type = cmd.Type
-	if (cmd.Type == wire.SignIn || cmd.Type == wire.Resume) && err == nil {
+	if begins && err == nil {
 		return true // it was welcomed, before anything it may hear
 	}
 	if err != nil {

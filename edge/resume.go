@@ -75,7 +75,9 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	if err := c.catchUp(s, at, in); err != nil {
 		// Without what it missed it must not go on: it comes back and asks again.
 		c.edge.log.Warn("a session could not catch up", "user", s.user, "error", err)
-		c.close(wire.Unavailable)
+		if !c.edge.draining.Load() { // else it is closed with its command's end
+			c.close(wire.Unavailable)
+		}
 	}
 	return wire.Reply{}, nil
 }
@@ -231,7 +233,9 @@ func (c *conn) replay(ctx context.Context, s *session, ch *channel, from, upTo u
 				return false
 			}
 			c.show(e)
-			failed = c.room4more(ctx)
+			if failed = c.room4more(ctx); c.edge.draining.Load() {
+				failed = errors.New("the edge stops") // its client goes on from here, elsewhere
+			}
 			return failed == nil
 		})
 		if failed != nil || err != nil || read == upTo || over {
