@@ -218,8 +218,8 @@ func (c *conn) hear(ctx context.Context, s *session, ch *channel, slot int, name
 // for the end of it.
 func (c *conn) replay(ctx context.Context, s *session, ch *channel, from, upTo uint64) error {
 	js, prev, read, over := c.edge.hub.js, from, from, false
-	var failed error
-	return streams.Retry(ctx, func(ctx context.Context) error {
+	for { // the waits for what does not answer are Range's and Kept's: a client may read slowly
+		var failed error
 		err := streams.Range(ctx, js, streams.Subject(ch.name), read, upTo, func(m streams.Msg) bool {
 			read = m.Seq
 			e, err := m.Decode(ch.name, prev)
@@ -242,11 +242,15 @@ func (c *conn) replay(ctx context.Context, s *session, ch *channel, from, upTo u
 			return errors.Join(failed, err)
 		}
 		kept, err := streams.Kept(ctx, js, upTo)
-		if err == nil && kept {
-			err = context.DeadlineExceeded // the replica is behind: again
+		if err != nil || !kept {
+			return err
 		}
-		return err
-	})
+		select { // the replica is behind: again
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(replayLook):
+		}
+	}
 }
 
 // room4more waits until little enough waits to be sent. A client that reads nothing of it is
