@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -485,7 +486,7 @@ func TestResumeKey(t *testing.T) {
 		}
 		v.lose()
 		v.resume(dialSocket(t, h.at[(i+1)%2].http), fmt.Sprint(1<<60))
-		again, _ := v.ask(command)
+		again, _ := v.ask(command) // what it is told before that was said at another time
 		if !again.OK || again.Data.Seq != first.Data.Seq {
 			t.Errorf("%s again: %+v, first %+v", command, again, first)
 		}
@@ -627,4 +628,36 @@ func TestHallRestarts(t *testing.T) {
 			v.inOrder(2, "lobby")
 		})
 	}
+}
+
+// The edge of a client dies by kill -9: the client goes on at another one, and nobody is told
+// that it was away.
+func TestEdgeKilled(t *testing.T) {
+	t.Parallel()
+	p := startHall(t, t.TempDir(), cheapHash...)
+	e := launch(t, "run", "edge", "--nats", adminURL(t, p.data), "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	watch := travel(t, dialFrames(t, p.tcp), "netease2")
+	v := travel(t, dialFrames(t, e.await(e.log, openLine)[1]), "netease1")
+	v.enterRoom("den")
+	watch.take(watch.want())
+	e.kill()
+	if _, ok := v.next(); ok {
+		t.Error("something was said by the dead")
+	}
+	reply, before := watch.ask(`{"id":"1","type":"say","text":"0"}`)
+	for _, s := range before { // the line may come before the reply
+		watch.take(s)
+	}
+	begun := time.Now()
+	v.resume(dialFrames(t, p.tcp), v.sinceJSON())
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it was back after %v, want 5 s at most", took)
+	}
+	v.until(1, "lobby")
+	v.inOrder(1, "lobby")
+	if v.since["lobby"] != reply.Data.Seq {
+		t.Errorf("it has had %d, said was %d", v.since["lobby"], reply.Data.Seq)
+	}
+	watch.until(1, "lobby")
+	watch.asks(`{"id":"2","type":"ping"}`)
 }
