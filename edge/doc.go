@@ -18,6 +18,14 @@
 //     command of theirs any more.
 //   - Nothing that a player typed reaches another terminal as a control character.
 //
+// # The doors
+//
+// People speak lines, programs frames on the same port or WebSocket messages on the HTTP port:
+// PROTOCOL.md is for those who write one, and a test plays it. A dialect is a reader of commands
+// ([lineReader], [frameReader], [messageReader]) and the encoding of what is told ([dialect]);
+// the table of commands is one. A session whose client has a token outlives its connection by
+// 30 s, and goes on at any edge where it stopped.
+//
 // # The fan-out
 //
 // An event is encoded once per dialect and appended to its channel's log; a session is a
