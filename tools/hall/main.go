@@ -64,7 +64,7 @@ func hall(args []string, stdout, stderr io.Writer) int {
 	// Whoever closed standard error cannot be told of it.
 	_, _ = fmt.Fprintln(stderr, "hall:", err)
 	if errors.As(err, new(usageError)) {
-		_, _ = fmt.Fprintln(stderr, "hall: see hall --help, hall up --help, hall run --help")
+		_, _ = fmt.Fprintln(stderr, "hall: see hall --help, hall up --help, hall run --help, hall client --help")
 		return exitUsage
 	}
 	return exitFailed
