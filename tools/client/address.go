@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -72,8 +75,20 @@ func parseAddress(text, authorities string) (address, error) {
 func (a address) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
-	if a.tls != nil {
-		return (&tls.Dialer{Config: a.tls}).DialContext(ctx, "tcp", a.host)
+	nc, err := new(net.Dialer).DialContext(ctx, "tcp", a.host)
+	if err != nil || a.tls == nil {
+		return nc, err
 	}
-	return new(net.Dialer).DialContext(ctx, "tcp", a.host)
+	secured := tls.Client(nc, a.tls)
+	if err = secured.HandshakeContext(ctx); err == nil {
+		return secured, nil
+	}
+	_ = nc.Close() // it was of no use
+	switch {
+	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return nil, fmt.Errorf("%s does not speak TLS: leave out tls://", a.host)
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%s does not answer to TLS; if it does not speak it, leave out tls://", a.host)
+	}
+	return nil, err
 }

@@ -23,13 +23,14 @@ const pingID = "ping"
 // conn is one connection to the edge. Two goroutines own its socket: one reads messages into
 // in, the other writes frames and sends the heartbeat, whatever else goes on.
 type conn struct {
-	nc   net.Conn
-	in   chan wire.Message // closed when the connection has ended; then err says why
-	err  error
-	out  chan []byte
-	done chan struct{} // closed by close
-	once sync.Once
-	wg   sync.WaitGroup
+	nc    net.Conn
+	in    chan wire.Message // closed when the connection has ended; then err says why
+	err   error
+	first string // its first 4 bytes, once in is closed; empty when there were none
+	out   chan []byte
+	done  chan struct{} // closed by close
+	once  sync.Once
+	wg    sync.WaitGroup
 }
 
 func newConn(nc net.Conn) *conn {
@@ -64,6 +65,12 @@ func (c *conn) read() {
 	defer close(c.in)
 	defer c.hangUp()
 	r := bufio.NewReaderSize(awake{c.nc}, 16<<10)
+	first, err := r.Peek(4)
+	c.first = string(first)
+	if err != nil {
+		c.err = err
+		return
+	}
 	for {
 		data, err := wire.ReadFrame(r, wire.MaxServerFrame)
 		if err != nil {

@@ -35,12 +35,13 @@ type plain struct {
 	mu       sync.Mutex // guards the rest: commands and what is heard both write
 	user     string
 	seen     bool      // there was a connection
+	unsaid   bool      // a command has no answer and never will have
 	lostAt   time.Time // zero while there is one
 	writeErr error
 }
 
-// runPlain speaks lines until in or ctx ends.
-func runPlain(ctx context.Context, dial func(context.Context) (net.Conn, error), in io.Reader, out, errOut io.Writer) error {
+// runPlain carries out first, and then speaks lines until in or ctx ends.
+func runPlain(ctx context.Context, dial func(context.Context) (net.Conn, error), in io.Reader, out, errOut io.Writer, first ...wire.Command) error {
 	p := &plain{out: out, errOut: errOut, met: make(chan struct{}), failed: make(chan error, 1)}
 	p.session = newSession(dial, p.tell)
 	// Signing out outlives ctx, so the session does, too.
@@ -50,6 +51,11 @@ func runPlain(ctx context.Context, dial func(context.Context) (net.Conn, error),
 	defer running.Wait()
 	defer hangUp()
 
+	for _, cmd := range first {
+		if err := p.ask(ctx, cmd); err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+	}
 	lines := make(chan typed)
 	// Nothing can end a read of standard input: it ends with the process.
 	go readLines(ctx, in, lines)
@@ -157,6 +163,12 @@ func (p *plain) tell(update any) {
 	case wire.Private:
 		p.show(wire.AppendPrivate(nil, u, now))
 	case answer:
+		if u.lost { // the link tells why, and ends it
+			p.mu.Lock()
+			p.unsaid = true
+			p.mu.Unlock()
+			return
+		}
 		if u.cmd.Type == wire.SignOut && u.reply.Err == nil {
 			p.mu.Lock()
 			p.user = ""
@@ -193,8 +205,12 @@ func (p *plain) link(l link, now time.Time) {
 	case away:
 		p.fail(l.err)
 	case lost:
-		if !p.seen {
+		if !p.seen || l.alien {
 			p.fail(l.err)
+			return
+		}
+		if p.unsaid {
+			p.fail(fmt.Errorf("%w; whether the last command was carried out is not known", l.err))
 			return
 		}
 		if p.lostAt.IsZero() {

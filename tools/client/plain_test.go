@@ -264,11 +264,52 @@ func TestPipeFails(t *testing.T) {
 				_ = nc.Close()
 			}
 		}()
-		p := startPipe(t, Config{Addr: l.Addr().String()})
-		p.err.await(t, "trying again")
-		p.stop()
-		if err := p.end(t); err != nil {
-			t.Errorf("interrupted: %v", err)
+		err = Run(t.Context(), Config{Addr: l.Addr().String()}, strings.NewReader("hi\n"), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "no hall answers here: this port speaks HTTP") {
+			t.Errorf("a web server: %v", err)
+		}
+		err = Run(t.Context(), Config{Addr: "tls://" + l.Addr().String()}, strings.NewReader("hi\n"), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "does not speak TLS") {
+			t.Errorf("TLS with a server without: %v", err)
+		}
+	})
+	t.Run("a peer that hangs up", func(t *testing.T) {
+		t.Parallel()
+		hall := newFakeHall()
+		hall.lose[wire.SignIn] = true
+		err := Run(t.Context(), Config{Addr: hall.listen(t)}, strings.NewReader("/SIGNIN ann secret1\n"), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "hung up without a word") {
+			t.Errorf("at the first command: %v", err)
+		}
+	})
+	t.Run("no answer", func(t *testing.T) {
+		t.Parallel()
+		hall := newFakeHall()
+		hall.lose[wire.Passwd] = true
+		out := newPaper()
+		in := "/SIGNIN ann secret1\n/PASSWD secret1 secret2\nhi\n"
+		err := Run(t.Context(), Config{Addr: hall.listen(t)}, strings.NewReader(in), out, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "whether the last command was carried out is not known") {
+			t.Errorf("error %v after\n%s", err, out)
+		}
+		if strings.Contains(out.String(), "ann: hi") {
+			t.Errorf("it goes on after that:\n%s", out)
+		}
+	})
+	t.Run("a refusal is an answer", func(t *testing.T) {
+		t.Parallel()
+		hall := newFakeHall()
+		out := newPaper()
+		err := Run(t.Context(), Config{Addr: hall.listen(t)}, strings.NewReader("/SIGNIN ann wrong\n"), out, io.Discard)
+		if err != nil || !strings.Contains(out.String(), "wrong account or password") {
+			t.Errorf("error %v after\n%s", err, out)
+		}
+	})
+	t.Run("user without a terminal", func(t *testing.T) {
+		t.Parallel()
+		err := Run(t.Context(), Config{User: "ann"}, strings.NewReader("secret1\n"), io.Discard, io.Discard)
+		if !errors.Is(err, ErrNoTerminal) {
+			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("nobody reads", func(t *testing.T) {
@@ -370,5 +411,9 @@ func TestTLS(t *testing.T) {
 	err = Run(t.Context(), Config{Addr: "tls://" + l.Addr().String()}, strings.NewReader("/SIGNIN ann secret1\n"), out, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("without the authority: %v", err)
+	}
+	err = Run(t.Context(), Config{Addr: l.Addr().String()}, strings.NewReader("/SIGNIN ann secret1\n"), out, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "tls://") {
+		t.Errorf("without TLS: %v", err)
 	}
 }

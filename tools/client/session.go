@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"gamehall/shared/event"
@@ -38,6 +40,7 @@ type session struct {
 	held        *answer  // of a join, until the room's name is known
 	resuming    string   // the id of the resume that is not answered
 	ids         int
+	met         bool // a hall has said something
 }
 
 // request is a command, and what its owner wants to find with the answer.
@@ -51,6 +54,7 @@ type request struct {
 type link struct {
 	state linkState
 	err   error     // lost, away: why
+	alien bool      // lost: no hall ever answered there
 	next  time.Time // lost: when it is tried again
 }
 
@@ -78,6 +82,7 @@ type answer struct {
 	cmd   wire.Command
 	tag   any
 	reply wire.Reply
+	lost  bool // reply is not the hall's: the connection was lost before it, and nobody asks again
 }
 
 func newSession(dial func(context.Context) (net.Conn, error), tell func(any)) *session {
@@ -118,7 +123,7 @@ func (s *session) run(ctx context.Context) {
 			s.waitForCommand(ctx)
 			continue
 		}
-		s.tell(link{state: lost, err: err, next: time.Now().Add(pause)})
+		s.tell(link{state: lost, err: err, alien: !s.met, next: time.Now().Add(pause)})
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -165,14 +170,33 @@ func (s *session) serve(ctx context.Context, nc net.Conn) (time.Duration, error)
 		case <-s.wake:
 		case m, ok := <-c.in:
 			if !ok {
+				if !s.met {
+					return s.back.next(), fmt.Errorf("no hall answers here: %w", alien(c))
+				}
 				return s.back.next(), fmt.Errorf("connection lost: %w", plainly(c.err))
 			}
+			s.met = true
 			pause, err := s.take(m)
 			if err != nil {
 				return pause, err
 			}
 		}
 	}
+}
+
+// alien gives the words for a peer that has not said a word as a hall does.
+func alien(c *conn) error {
+	switch {
+	case c.first == "HTTP":
+		return errors.New("this port speaks HTTP, and the hall talks at another one")
+	case strings.HasPrefix(c.first, "\x15\x03"): // an alert: what it was sent was no TLS
+		return errors.New("this port speaks TLS: put tls:// before the address")
+	case c.first != "":
+		return fmt.Errorf("this does not speak as a hall: %w", c.err)
+	case errors.Is(c.err, io.EOF), errors.Is(c.err, syscall.ECONNRESET), errors.Is(c.err, net.ErrClosed):
+		return errors.New("the peer hung up without a word; if the port wants TLS, put tls:// before the address")
+	}
+	return plainly(c.err)
 }
 
 // plainly gives the words for people of what ended a connection.
@@ -225,7 +249,7 @@ func (s *session) fail(code fault.Code, format string, args ...any) {
 	f := s.flying
 	s.flying = nil
 	e, _ := fault.From(fault.New(code, format, args...))
-	s.tell(answer{cmd: f.cmd, tag: f.tag, reply: wire.Reply{Type: f.cmd.Type, Err: e}})
+	s.tell(answer{cmd: f.cmd, tag: f.tag, reply: wire.Reply{Type: f.cmd.Type, Err: e}, lost: code == fault.Unavailable})
 }
 
 // take acts on a message. An error ends the connection, the pause goes with it.

@@ -71,9 +71,32 @@ func TestClientPipe(t *testing.T) {
 		}
 	}
 
-	code, text := runHall(t, "client", "127.0.0.1:1")
+	// What comes through a pipe is no password.
+	code, text := runHall(t, "client", hall.tcp, "--user", "netease2")
+	if code != exitUsage || !strings.Contains(text, "/SIGNIN name password") {
+		t.Errorf("--user without a terminal: exit code %d, %q", code, text)
+	}
+	code, text = runHall(t, "client", "127.0.0.1:1")
 	if code != exitFailed || !strings.Contains(text, "cannot connect") {
 		t.Errorf("where nobody is: exit code %d, %q", code, text)
+	}
+}
+
+// TestClientPlainUser: lines at a terminal, and the password is asked for unseen.
+func TestClientPlainUser(t *testing.T) {
+	t.Parallel()
+	hall := startHall(t, t.TempDir())
+	cmd := exec.Command("hall", "client", hall.tcp, "--plain", "--user", "netease1")
+	w := vttest.Start(t, cmd, 78, 11)
+	w.Await("password for netease1:")
+	w.Hides()
+	w.Press("123\r")
+	w.Await(`password for netease1:\n.*system: welcome, netease1\n`)
+	w.Press("hello\r")
+	w.Await("netease1: hello")
+	w.Press("/quit\r")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }
 

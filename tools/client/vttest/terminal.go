@@ -4,10 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/term"
 	"github.com/creack/pty"
 )
 
@@ -29,10 +32,10 @@ func Open(t testing.TB, width, height int) (*Terminal, *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := watch(t, master, width, height)
-	term.size(width, height)
+	seen := watch(t, master, width, height)
+	seen.size(width, height)
 	t.Cleanup(func() { _ = tty.Close() })
-	return term, tty
+	return seen, tty
 }
 
 // Start starts cmd in a terminal of its own. Its end is the caller's business; it is killed
@@ -92,6 +95,29 @@ func (w *Terminal) size(width, height int) {
 	w.t.Helper()
 	if err := pty.Setsize(w.keys, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// Hides waits until what is typed is no longer shown by the terminal itself. A program that
+// asks for a password has it so; what was typed before that may have been shown.
+func (w *Terminal) Hides() {
+	w.t.Helper()
+	raw, err := w.keys.SyscallConn()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for begun := time.Now(); ; {
+		var state *term.State
+		if failed := raw.Control(func(fd uintptr) { state, err = term.GetState(fd) }); failed != nil || err != nil {
+			w.t.Fatal(failed, err)
+		}
+		if state.Lflag&syscall.ECHO == 0 {
+			return
+		}
+		if time.Since(begun) > patience {
+			w.t.Fatalf("the terminal goes on showing what is typed:\n%s", w.Screen)
+		}
+		runtime.Gosched()
 	}
 }
 
