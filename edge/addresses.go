@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -21,6 +22,8 @@ type addresses struct {
 
 	mu      sync.Mutex // guards the rest
 	conns   map[netip.Prefix]int
+	visits  map[netip.Prefix]int      // over HTTP
+	visitor map[net.Conn]netip.Prefix // those that are counted
 	dials   limiters[netip.Prefix]
 	signIns limiters[netip.Prefix]
 	pairs   limiters[pair]
@@ -67,6 +70,8 @@ func newAddresses(cfg Config) *addresses {
 	return &addresses{
 		perIP: cfg.ConnectionsPerIP, nets: cfg.TrustedNets,
 		conns:   map[netip.Prefix]int{},
+		visits:  map[netip.Prefix]int{},
+		visitor: map[net.Conn]netip.Prefix{},
 		dials:   newLimiters[netip.Prefix](newPerWindow, newWindow),
 		signIns: newLimiters[netip.Prefix](signInPerAddress, time.Minute),
 		pairs:   newLimiters[pair](signInPerUserAndAddress, time.Minute),
@@ -96,6 +101,37 @@ func customer(addr netip.Addr) netip.Prefix {
 		return netip.Prefix{}
 	}
 	return p
+}
+
+// visit counts an HTTP connection, or refuses it.
+func (a *addresses) visit(nc net.Conn) bool {
+	addr := addrOf(nc.RemoteAddr().String())
+	if a.trusted(addr) {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	from := customer(addr)
+	if a.visits[from] >= a.perIP {
+		return false
+	}
+	a.visits[from]++
+	a.visitor[nc] = from
+	return true
+}
+
+// unvisit ends what visit counted.
+func (a *addresses) unvisit(nc net.Conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	from, counted := a.visitor[nc]
+	if !counted {
+		return
+	}
+	delete(a.visitor, nc)
+	if a.visits[from]--; a.visits[from] <= 0 {
+		delete(a.visits, from)
+	}
 }
 
 // open counts a connection, or refuses it.

@@ -2,7 +2,9 @@ package edge
 
 import (
 	"context"
+	"time"
 
+	"gamehall/shared/bus"
 	"gamehall/shared/edgeapi"
 	"gamehall/shared/wire"
 )
@@ -58,10 +60,14 @@ func (a *calls) takeover(_ context.Context, req edgeapi.TakeoverRequest) (edgeap
 
 // whisper shows a line to one session. Having it queued for a connection that stands is
 // having delivered it.
-func (a *calls) whisper(_ context.Context, req edgeapi.WhisperRequest) (edgeapi.WhisperResponse, error) {
+func (a *calls) whisper(ctx context.Context, req edgeapi.WhisperRequest) (edgeapi.WhisperResponse, error) {
 	c, s := a.e.sessions.session(req.Session)
 	if s == nil || a.t.check() != nil || c.current() != s {
 		return edgeapi.WhisperResponse{}, nil //nolint:nilerr // not delivered is the answer
+	}
+	// The command may come again for a session that was resumed here meanwhile.
+	if !a.e.whispers.first(req.From+" "+s.userID+" "+bus.Command(ctx), time.Now()) {
+		return edgeapi.WhisperResponse{Delivered: true}, nil
 	}
 	p := wire.Private{Kind: wire.KindWhisper, From: req.From, To: req.To, Text: req.Text}
 	return edgeapi.WhisperResponse{Delivered: c.tell(p)}, nil

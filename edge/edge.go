@@ -90,6 +90,7 @@ type Edge struct {
 	writers   []*writer
 	sessions  *registry
 	addresses *addresses
+	whispers  whispers
 	stats     *stats
 	tenure    atomic.Pointer[tenure]
 	ends      chan struct{} // bounds the sessions ended side by side
@@ -230,7 +231,12 @@ func (e *Edge) stop(ctx context.Context) error {
 	case e.http != nil:
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		cut = errors.Join(cut, e.http.Shutdown(closing))
+		// Who has asked nothing, or not all, is not waited for longer than that.
+		err := e.http.Shutdown(closing)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = e.http.Close()
+		}
+		cut = errors.Join(cut, err)
 	}
 	e.serving.Wait()
 	if t := e.tenure.Load(); t != nil {

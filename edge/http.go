@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -83,8 +84,26 @@ func newHTTP(e *Edge) *http.Server {
 	return &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: lineWithin,
+		ReadTimeout:       lineWithin,   // of a request, which has no body that is read
+		WriteTimeout:      answerWithin, // neither counts for a WebSocket, which is taken over
+		ConnState:         e.visit,
 		MaxHeaderBytes:    headerMost - 4<<10, // net/http reads 4 KiB more than it says
 		IdleTimeout:       time.Minute,
+	}
+}
+
+// visit counts the HTTP connections of each address, and closes those that are too many. A
+// WebSocket's is counted with the lines' and frames' from its upgrade on.
+func (e *Edge) visit(nc net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		if !e.addresses.visit(nc) {
+			e.stats.refused.Inc()
+			_ = nc.Close() // nothing was said yet
+		}
+	case http.StateHijacked, http.StateClosed:
+		e.addresses.unvisit(nc)
+	case http.StateActive, http.StateIdle:
 	}
 }
 

@@ -10,6 +10,9 @@ const (
 	lineWithin = 10 * time.Second
 	// headerMost is how long the header of an HTTP request may be.
 	headerMost = 8 << 10
+	// answerWithin closes who asks over HTTP and does not read the answer, which is at most
+	// some 100 KB.
+	answerWithin = 30 * time.Second
 	// skipMost is how much of a too long line is skipped in search of its end; a line longer
 	// still is no mistake of a person.
 	skipMost = 256 << 10

@@ -148,10 +148,22 @@ func (c *conn) showRound(s *session) {
 	if err != nil || !got.Open || got.Seq == 0 || got.Seq > s.seq || c.current() != s {
 		return
 	}
-	now := time.Now()
-	c.show(event.Stored{Channel: streams.GameChannel, Seq: got.Seq, At: now, Event: event.Event{
-		Kind: event.Game21Started, Round: got.Round, Numbers: got.Numbers, EndsAt: got.EndsAt,
-	}})
+	var stored *streams.Msg
+	err = streams.Range(ctx, c.edge.hub.js, streams.Subject(streams.GameChannel), got.Seq-1, got.Seq, func(m streams.Msg) bool {
+		stored = &m
+		return false
+	})
+	if err != nil || stored == nil {
+		return // it can still be asked for
+	}
+	e, err := stored.Decode(streams.GameChannel, 0)
+	if err != nil {
+		return
+	}
+	if c.dialect == lines {
+		e.At = time.Now() // a line tells the seconds that are left
+	}
+	c.show(e)
 }
 
 // signOut ends the session and keeps the connection.

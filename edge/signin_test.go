@@ -125,7 +125,7 @@ func TestSignInDuringARound(t *testing.T) {
 			h := startWith(t, n, nil)
 			ends := time.Now().Add(90 * time.Second)
 			if tt.told {
-				n.status.Seq = h.tell(t, streams.GameChannel, event.Event{Kind: event.Game21Started, Round: 3, Numbers: []int{1, 1, 1, 1}, EndsAt: ends})
+				n.status.Seq = h.tell(t, streams.GameChannel, event.Event{Kind: event.Game21Started, Round: 3, Numbers: []int{1, 2, 3, 7}, EndsAt: ends})
 			}
 			n.status.Open, n.status.Round, n.status.Numbers, n.status.EndsAt = tt.open, 3, []int{1, 2, 3, 7}, ends
 			ann := h.signIn(t, "ann")

@@ -15,6 +15,7 @@ func (e *Edge) sweep(now time.Time) {
 		e.look(c, now)
 	}
 	e.sessions.forget(now)
+	e.whispers.forget(now)
 }
 
 func (e *Edge) look(c *conn, now time.Time) {

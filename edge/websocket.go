@@ -2,7 +2,9 @@ package edge
 
 import (
 	"encoding/base64"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -79,7 +81,28 @@ func (e *Edge) originAllowed(r *http.Request) bool {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || origin[0] != u.Scheme+"://"+u.Host {
 		return false // no origin as RFC 6454, section 6.2, writes it
 	}
-	return strings.EqualFold(u.Host, r.Host) || slices.Contains(e.cfg.AllowOrigins, origin[0])
+	if slices.Contains(e.cfg.AllowOrigins, origin[0]) {
+		return true
+	}
+	return strings.EqualFold(u.Host, r.Host) && !rebound(r)
+}
+
+// rebound tells whether a request that came over loopback names another host: a page whose
+// name was made to mean this machine (DNS rebinding) would be trusted like its user. A proxy
+// on this machine needs --allow-origin.
+func rebound(r *http.Request) bool {
+	if !addrOf(r.RemoteAddr).IsLoopback() {
+		return false
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if strings.EqualFold(host, "localhost") {
+		return false
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err != nil || !addr.Unmap().IsLoopback()
 }
 
 // goodKey tells whether the client sent a nonce of 16 bytes (RFC 6455, section 4.1), once. The

@@ -17,6 +17,10 @@ import (
 // the lease's expiry to the second keep its users' end within 35 s of its death.
 const reapEvery = 2 * time.Second
 
+// renewedLate is how long after its last renewal an edge is taken to have died: one that
+// renews every 5 s has died 0 to 5 s after it.
+const renewedLate = 3 * time.Second
+
 // reapWorkers is how many sessions one look ends side by side; an edge may have had
 // thousands.
 const reapWorkers = 16
@@ -165,6 +169,12 @@ func (s *Service) bury(ctx context.Context, r session.Record) error {
 	if held || err != nil {
 		return err
 	}
+	if r.TokenHash != "" && !renewed.IsZero() {
+		// Its client has its time to come back from the edge's death on, which was at most a
+		// renewal after the last one; not all of that is given, so that who does not come
+		// back is offline 35 s after the death.
+		return s.detach(ctx, r, loss{at: renewed.Add(renewedLate), until: renewed})
+	}
 	s.log.Info("the edge is gone, its session ends", "user_id", r.UserID, "edge", r.Edge, "renewed", renewed)
 	_, err = s.end(ctx, r, ending{until: renewed, lost: true})
 	return err
@@ -201,7 +211,7 @@ func (s *Service) endFormer(ctx context.Context) error {
 		}
 		if r.TokenHash != "" && r.Live() && !renewed.IsZero() {
 			// Its client may come back as the same session, as after the loss of one edge.
-			return s.detach(ctx, r, loss{at: renewed, until: renewed})
+			return s.detach(ctx, r, loss{at: renewed.Add(renewedLate), until: renewed})
 		}
 		if _, err = s.end(ctx, r, ending{until: renewed, lost: true}); errors.Is(err, errOver) {
 			return nil

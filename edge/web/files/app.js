@@ -61,6 +61,8 @@ const you = new You(hall, actions, net);
 // ---- sessions
 
 function session({ user, seq, room, resumed }) {
+  // Whoever is somewhere already, at another place of the page, stays there.
+  const free = [document.body, null].includes(document.activeElement) || get('gate').contains(document.activeElement);
   gate.close();
   show(get('hall'), true);
   resumedAt = resumed ? Date.now() : 0;
@@ -71,7 +73,7 @@ function session({ user, seq, room, resumed }) {
   you.name(user);
   if (look) {
     tab('talk');
-    focusLine();
+    if (free) focusLine();
     actions.repeatKept(resumed ? kept : []);
     actions.look();
     // A session that just began may be in a room: rooms outlive sessions.
@@ -189,9 +191,9 @@ get('tabs').addEventListener('click', (e) => {
   if (button) tab(button.dataset.tab);
 });
 
-// focusLine is for who has a keyboard; elsewhere it would cover half of the screen with one.
+// focusLine is not for who points with a finger: a keyboard would cover half of the screen.
 function focusLine() {
-  if (matchMedia('(hover: hover) and (pointer: fine)').matches) get('line').focus();
+  if (!matchMedia('(pointer: coarse)').matches) get('line').focus();
 }
 
 const oneView = matchMedia('(max-width: 899px)'); // as in layout.css
