@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"gamehall/edge"
 	"gamehall/shared/authapi"
 	"gamehall/shared/bus"
@@ -49,7 +51,7 @@ func TestSlowCatchUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range missed {
-		if _, err := h.js.PublishAsync(streams.Subject(streams.LobbyChannel), data); err != nil {
+		if _, err := h.js.PublishAsync(streams.Subject(streams.LobbyChannel), data, jetstream.WithStallWait(natstest.Wait)); err != nil {
 			t.Fatal(err)
 		}
 	}

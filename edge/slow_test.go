@@ -25,7 +25,7 @@ func (h *hall) flood(t *testing.T, first, n int) {
 	for i := range n {
 		text := fmt.Sprintf("line %d %s", first+i, strings.Repeat("x", 1980))
 		var err error
-		if last, err = h.js.PublishAsync(streams.Subject(streams.LobbyChannel), encode(t, event.Event{Kind: event.Chat, From: "somebody", Text: text})); err != nil {
+		if last, err = h.js.PublishAsync(streams.Subject(streams.LobbyChannel), encode(t, event.Event{Kind: event.Chat, From: "somebody", Text: text}), jetstream.WithStallWait(natstest.Wait)); err != nil {
 			t.Fatal(err)
 		}
 	}

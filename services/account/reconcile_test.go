@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"gamehall/shared/chatapi"
 	"gamehall/shared/event"
 	"gamehall/shared/natstest"
@@ -37,7 +39,7 @@ func TestReconcile(t *testing.T) {
 	// The left is behind so many lines that the comparison would be done before it is stored.
 	js := ns.JetStream(t)
 	for range 3000 {
-		if _, err := js.PublishAsync(string(chatapi.Lobby), []byte(`{"event":"chat","from":"bob","text":"hi"}`)); err != nil {
+		if _, err := js.PublishAsync(string(chatapi.Lobby), []byte(`{"event":"chat","from":"bob","text":"hi"}`), jetstream.WithStallWait(natstest.Wait)); err != nil {
 			t.Fatal(err)
 		}
 	}

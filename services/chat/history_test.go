@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"gamehall/shared/bus"
 	"gamehall/shared/chatapi"
 	"gamehall/shared/event"
@@ -116,7 +118,7 @@ func TestHistoryOfASparseChannel(t *testing.T) {
 	ann := ns.SignIn(t, "ann", "edge1")
 	want := []uint64{put(t, ns, streams.Subject("game21"), event.Event{Kind: event.Game21Started, Round: 1, Numbers: []int{2, 3, 5, 10}})}
 	for range 5000 {
-		if _, err := js.PublishAsync(string(chatapi.Lobby), []byte(`{"event":"chat","from":"bob","text":"hi"}`)); err != nil {
+		if _, err := js.PublishAsync(string(chatapi.Lobby), []byte(`{"event":"chat","from":"bob","text":"hi"}`), jetstream.WithStallWait(natstest.Wait)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -28,7 +28,7 @@ func store(t testing.TB, js jetstream.JetStream, subjects []string) map[string][
 	t.Helper()
 	futures := make([]jetstream.PubAckFuture, len(subjects))
 	for i, s := range subjects {
-		f, err := js.PublishAsync(s, []byte(`{"event":"chat","text":"`+strconv.Itoa(i)+`"}`), jetstream.WithMsgID(fmt.Sprintf("%s.%d", s, i)))
+		f, err := js.PublishAsync(s, []byte(`{"event":"chat","text":"`+strconv.Itoa(i)+`"}`), jetstream.WithMsgID(fmt.Sprintf("%s.%d", s, i)), jetstream.WithStallWait(natstest.Wait))
 		if err != nil {
 			t.Fatalf("publish: %v", err)
 		}
