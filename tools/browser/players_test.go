@@ -411,6 +411,35 @@ func TestHistory(t *testing.T) {
 	reader.until(`document.querySelector('#newer').hidden`)
 }
 
+// TestFocus: who comes in can write at once, and nobody is torn away from where they are.
+func TestFocus(t *testing.T) {
+	t.Parallel()
+	h := startHall(t)
+	page := open(t, startBrowser(t), h.url, "focus")
+	const focus = `document.activeElement.id`
+	page.signIn("netease1", "123")
+	if got := eval[string](page, focus); got != "line" {
+		t.Errorf("after signing in the focus is at %q", got)
+	}
+	page.run("reload", chromedp.Reload())
+	page.sees("#you-name", "netease1")
+	page.until(`document.querySelector('#link').dataset.state === 'online'`)
+	if got := eval[string](page, focus); got != "line" {
+		t.Errorf("after a reload the focus is at %q", got)
+	}
+	// A connection that comes back is no reason to move it.
+	page.fill("#room-form [name=room]", "half a na")
+	page.losing(true)
+	h.proxy.cut()
+	page.until(`document.querySelector('#link').dataset.state !== 'online'`)
+	h.proxy.mend()
+	page.until(`document.querySelector('#link').dataset.state === 'online'`)
+	page.losing(false)
+	if got := eval[string](page, `document.activeElement.name`); got != "room" {
+		t.Errorf("after the connection came back the focus is at %q", got)
+	}
+}
+
 // TestPhone: on a narrow screen every part can be reached, and nothing is wider than it.
 func TestPhone(t *testing.T) {
 	t.Parallel()
