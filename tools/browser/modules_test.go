@@ -89,8 +89,12 @@ func TestModules(t *testing.T) {
 		}`},
 		{"commands", `({slash}) => {
 			const got = ['hi', '//hi', '/w bob hi there', '/GAME21 1+2', '/who'].map(slash.parse);
-			const bad = ['/passwrod a b', '/w bob', '/who me', '／who', '/constructor', '/'].filter((l) => !slash.parse(l).wrong);
-			return same(got, [{say: 'hi'}, {say: '/hi'}, {command: 'W', rest: 'bob hi there'}, {command: '21GAME', rest: '1+2'}, {command: 'WHO', rest: ''}])
+			const bad = ['/passwrod a b', '/w bob', '/who me', '／who', '/constructor', '/', '/history x', '/history 0', '/passwd a', '/passwd a b c', '/quit now'].filter((l) => !slash.parse(l).wrong);
+			const good = ['/history', '/history 7', '/passwd a b', '/ping', '/QUIT', '/joinroom two words'].filter((l) => slash.parse(l).wrong);
+			const help = slash.help().split('\n');
+			const bare = help.slice(0, -1).filter((l) => !/^\/[A-Z0-9]+( .+)? - \w/.test(l));
+			const missing = ['HISTORY [n]', 'PASSWD old new', 'PING', 'QUIT'].filter((c) => !help.some((l) => l.startsWith('/' + c + ' - ')));
+			return same([good, bare, missing], [[], [], []]) || same(got, [{say: 'hi'}, {say: '/hi'}, {command: 'W', rest: 'bob hi there'}, {command: '21GAME', rest: '1+2'}, {command: 'WHO', rest: ''}])
 				|| same(bad, []);
 		}`},
 		{"words", `({words}) => same(words.oneLine(' a\nb\tc\u2028d\u0007 '), 'a b c d')

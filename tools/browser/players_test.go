@@ -403,6 +403,14 @@ func TestHistory(t *testing.T) {
 	if got := reader.said(); !slices.Equal(got, want) {
 		t.Errorf("it reads %q, want %q", got, want)
 	}
+	reader.say("/history 100")
+	reader.until(`Math.abs([...document.querySelectorAll('#lines [data-seq]')].at(-100).getBoundingClientRect().top - document.querySelector('#log').getBoundingClientRect().top) < 40`)
+	reader.say("/help")
+	reader.until(`document.querySelector('#lines .note').innerText.split('\n').includes('/PASSWD old new - change your password')`)
+	reader.say("/ping")
+	reader.seesPart("#lines .note", "The hall is there,")
+	reader.say("/passwd 123 123456")
+	reader.sees("#lines .note", "Your password is changed.")
 	// Who reads old lines is not torn away by a new one.
 	reader.run("scroll up", chromedp.Evaluate(`document.querySelector('#log').scrollTop = 300`, nil))
 	writer.says("something new")
@@ -438,6 +446,35 @@ func TestFocus(t *testing.T) {
 	if got := eval[string](page, `document.activeElement.name`); got != "room" {
 		t.Errorf("after the connection came back the focus is at %q", got)
 	}
+}
+
+// TestAnswerWaits: an answer to a round that cannot get through says so, and counts when it
+// does; when the round is over nobody is judging any more.
+func TestAnswerWaits(t *testing.T) {
+	t.Parallel()
+	h := startHall(t, "--game21-first", "1s", "--game21-duration", "25s", "--game21-period", "1h")
+	page := open(t, startBrowser(t), h.url, "waits")
+	page.signIn("netease1", "123")
+	page.until(`!document.querySelector('#game-round').hidden`)
+	if cut := eval[string](page, `(() => {
+		const input = document.querySelector('#expression');
+		const pen = document.createElement('canvas').getContext('2d');
+		pen.font = getComputedStyle(input, '::placeholder').font;
+		const style = getComputedStyle(input);
+		const room = input.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+		const width = pen.measureText(input.placeholder).width;
+		return width > 0 && width <= room ? '' : width + ' px in ' + room;
+	})()`); cut != "" {
+		t.Errorf("the hint in the answer's box is cut off: %s", cut)
+	}
+	page.fill("#expression", eval[string](page, `[...document.querySelectorAll('.tile')].map((n) => n.textContent).join('-')`))
+	h.proxy.mute()
+	page.click("#game-form [type=submit]")
+	page.seesPart("#game-note", "Your answer waits for the hall.")
+	h.proxy.mend()
+	page.seesPart("#game-note", "It counts.")
+	page.seesPart("#game-text", "netease1 wins with")
+	page.until(`document.querySelector('#game-timer').textContent !== 'judging'`)
 }
 
 // TestPhone: on a narrow screen every part can be reached, and nothing is wider than it.

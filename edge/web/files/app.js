@@ -152,7 +152,20 @@ function command(place, text) {
     case 'GETONLINETIME':
       you.open(hall.me);
       return '';
+    case 'HISTORY':
+      if (place.kind === 'whisper') return 'The hall keeps no whispers.';
+      talk.back(place, Number(rest) || 20).catch(failed);
+      return '';
+    case 'PASSWD':
+      actions.passwd(...rest.split(/\s+/)).then(() => note('Your password is changed.'), failed);
+      return '';
+    case 'PING': {
+      const begun = performance.now();
+      net.call('ping').then(() => note(`The hall is there, ${Math.round(performance.now() - begun)} ms away.`), failed);
+      return '';
+    }
     case 'SIGNOUT':
+    case 'QUIT':
       net.signOut();
       return '';
     default:
@@ -184,6 +197,20 @@ function tab(name) {
     hall.read();
     talk.toEnd();
   }
+  marks();
+}
+
+/** marks shows behind which tabs there is news, which is never the one that is open. */
+function marks() {
+  const unread = hall.unread();
+  const news = {
+    places: unread > hall.current.unread,
+    talk: hall.current.unread > 0,
+    game: hall.game.open && !hall.game.mine,
+  };
+  for (const [name, has] of Object.entries(news)) {
+    get('tabs').querySelector(`[data-tab=${name}]`).toggleAttribute('data-news', has && get('hall').dataset.tab !== name);
+  }
 }
 
 get('tabs').addEventListener('click', (e) => {
@@ -203,11 +230,10 @@ document.addEventListener('visibilitychange', () => hall.looking() && hall.read(
 hall.on('places', () => {
   const unread = hall.unread();
   document.title = `${unread ? `(${unread}) ` : ''}The hall`;
-  get('tabs').querySelector('[data-tab=places]').toggleAttribute('data-news', unread > hall.current.unread);
-  get('tabs').querySelector('[data-tab=talk]').toggleAttribute('data-news', hall.current.unread > 0);
+  marks();
 });
 hall.on('game', ({ started } = {}) => {
-  get('tabs').querySelector('[data-tab=game]').toggleAttribute('data-news', hall.game.open && !hall.game.mine);
+  marks();
   if (started || hall.game.open || hall.game.nextAt > hall.now()) return;
   looking ||= true; // when the next round starts is asked with the next look
 });

@@ -5,6 +5,8 @@ import { clock, countdown, list, nameOf, roundText, sentence } from './words.js'
 
 const signs = [['+', 'plus'], ['−', 'minus'], ['×', 'times'], ['÷', 'divided by'], ['(', 'open'], [')', 'close'], ['⌫', 'delete']];
 const hurry = 15_000; // ms left when the countdown changes its colour
+const judgedWithin = 3000; // ms after the end when the result is due
+const patience = 2000; // ms without an answer after which one is told that it waits
 
 export class Game {
   constructor(hall, actions) {
@@ -73,6 +75,11 @@ export class Game {
     if (g.open) {
       const left = g.endsAt - now;
       write(timer, left > 0 ? countdown(left) : 'judging');
+      // Its end was told while nobody listened, perhaps.
+      if (left < -judgedWithin && this.asked !== g.round) {
+        this.asked = g.round;
+        this.actions.status().catch(() => { this.asked = 0; });
+      }
       timer.classList.toggle('hurry', left < hurry);
       get('game-left').value = Math.max(0, Math.min(1, left / this.length));
     } else {
@@ -123,6 +130,7 @@ export class Game {
     const button = get('game-form').querySelector('[type=submit]');
     button.disabled = true;
     this.note('');
+    const waits = setTimeout(() => this.note('Your answer waits for the hall. It is sent again by itself.'), patience);
     try {
       await this.actions.answer(this.input.value);
     } catch (fault) {
@@ -133,6 +141,7 @@ export class Game {
       this.note(sentence(fault.message), true);
       this.input.focus();
     } finally {
+      clearTimeout(waits);
       button.disabled = false;
     }
   }

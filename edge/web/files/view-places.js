@@ -37,7 +37,7 @@ export class Places {
       'data-key': p.id,
       'aria-current': p === hall.current ? 'true' : null,
       onclick: () => this.go(p),
-    }, sign, el('bdi', null, p.name), p.unread ? el('span', { class: 'badge' }, String(p.unread), el('span', { class: 'unseen' }, ' unread')) : null));
+    }, sign, el('bdi', null, p.name), p.unread && p !== hall.current ? el('span', { class: 'badge' }, String(p.unread), el('span', { class: 'unseen' }, ' unread')) : null));
   }
 
   rooms() {

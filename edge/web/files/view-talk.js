@@ -202,6 +202,16 @@ export class Talk {
     if (had && get('earlier').hidden) this.log.focus();
   }
 
+  /** back goes back to the last n lines of a place. */
+  async back(place, n) {
+    const lines = () => place.rows.filter((r) => r.seq).length;
+    await null; // whatever was typed has been sent, and the view is at its end
+    while (lines() < n && await this.actions.older(place));
+    if (place !== this.place) return;
+    const shown = [...this.lines.querySelectorAll('[data-seq]')];
+    shown.at(-Math.min(n, shown.length))?.scrollIntoView({ block: 'start' });
+  }
+
   unseenMore() {
     this.unseen++;
     write(get('newer'), `${plural(this.unseen, 'new line')} ↓`);
