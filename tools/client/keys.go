@@ -122,7 +122,7 @@ func (m *model) scroll(rows int) {
 	p := m.active
 	p.scroll = max(0, p.scroll+rows)
 	total := 0
-	for _, l := range p.lines {
+	for _, l := range p.shown() {
 		total += len(l.draw(m.drawing(), m.zone))
 	}
 	most := max(0, total-m.textHeight())

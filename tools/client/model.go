@@ -44,7 +44,10 @@ type model struct {
 
 // The tags of requests: where the answer goes.
 type (
-	typedIn    struct{ pane *pane }
+	typedIn struct {
+		pane  *pane
+		waits *line // what shows that it was not sent yet
+	}
 	quietly    struct{}
 	olderLines struct{ pane *pane }
 	goodbye    struct{}

@@ -13,6 +13,7 @@ import (
 
 	"gamehall/shared/accountapi"
 	"gamehall/shared/event"
+	"gamehall/shared/fault"
 	"gamehall/shared/game21api"
 	"gamehall/shared/wire"
 )
@@ -94,6 +95,80 @@ func TestWhereItGoes(t *testing.T) {
 	n := len(m.asked)
 	m.types("/dance\n/HELP\n   \n")
 	want(t, "commands that went out for none", len(m.asked)-n, 0)
+}
+
+// TestHistoryOfTab: /HISTORY is about the tab that is seen.
+func TestHistoryOfTab(t *testing.T) {
+	t.Parallel()
+	m := seated()
+	m.types("/createroom nook\n")
+	m.answers(wire.Reply{Room: "nook", Seq: 12})
+	m.types("/history 5\n")
+	want(t, "in the room", m.last(), wire.Command{Type: wire.History, Channel: "room:nook", Limit: 5})
+	m.Update(tea.KeyPressMsg{Code: '1', Mod: tea.ModAlt})
+	m.types("/history\n")
+	want(t, "in the lobby", m.last(), wire.Command{Type: wire.History, Channel: "lobby"})
+	m.types("/W bob psst\n")
+	m.answers(wire.Reply{})
+	n := len(m.asked)
+	m.types("/history\n")
+	want(t, "asked for whispers", len(m.asked)-n, 0)
+	if !strings.Contains(m.screen(), "whispers have no history") {
+		t.Errorf("the screen is\n%s", m.screen())
+	}
+}
+
+// TestWaiting: what is said while there is no connection is seen to wait, once, until it is
+// heard or refused.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	m := seated()
+	m.Update(link{state: lost, err: errors.New("gone"), next: m.at.Add(time.Minute)})
+	m.types("one\n")
+	first := m.asked[len(m.asked)-1]
+	m.types("two\n")
+	for _, waits := range []string{"ann: one …", "ann: two …"} {
+		if !strings.Contains(m.screen(), waits) {
+			t.Errorf("%q is not on\n%s", waits, m.screen())
+		}
+	}
+	m.Update(link{state: connected})
+	m.Update(event.Stored{Channel: "lobby", Seq: 11, Event: event.Event{Kind: event.Chat, From: "ann", Text: "one"}})
+	m.Update(answer{cmd: first.cmd, tag: first.tag, reply: wire.Reply{Type: wire.Say, Seq: 11}})
+	if s := m.screen(); strings.Contains(s, "one …") || strings.Count(s, "ann: one") != 1 || !strings.Contains(s, "two …") {
+		t.Errorf("after the first came:\n%s", s)
+	}
+	second := m.asked[len(m.asked)-1]
+	refusal, _ := fault.From(fault.New(fault.RateLimited, "slow down"))
+	m.Update(answer{cmd: second.cmd, tag: second.tag, reply: wire.Reply{Type: wire.Say, Err: refusal}})
+	if s := m.screen(); strings.Contains(s, "…") || !strings.Contains(s, "slow down") {
+		t.Errorf("after the second was refused:\n%s", s)
+	}
+	m.types("three\n")
+	if strings.Contains(m.screen(), "…") {
+		t.Errorf("with a connection:\n%s", m.screen())
+	}
+}
+
+// TestNarrowBar: what the status bar tells does not run together.
+func TestNarrowBar(t *testing.T) {
+	t.Parallel()
+	m := seated()
+	m.Update(tea.WindowSizeMsg{Width: 30, Height: 10})
+	m.round = round{open: true, number: 1, numbers: []int{1, 2, 3, 4}, ends: m.at.Add(time.Minute)}
+	for n := range 20 {
+		m.user = strings.Repeat("a", n+1)
+		if bar := ansi.Strip(m.status()); !strings.Contains(bar, " 21 of 1 2 3 4  1:00") {
+			t.Errorf("a name of %d: %q", n+1, bar)
+		}
+	}
+	m.round = round{next: m.at.Add(time.Hour)}
+	for n := range 20 {
+		m.user = strings.Repeat("a", n+1)
+		if bar := ansi.Strip(m.status()); strings.Contains(bar, "next") && !strings.Contains(bar, " next round 16:04") {
+			t.Errorf("a name of %d: %q", n+1, bar)
+		}
+	}
 }
 
 func TestCompletionByTab(t *testing.T) {

@@ -31,6 +31,7 @@ const (
 	lookHall      // by the hall
 	lookWhisper
 	lookAlert
+	lookWaits // it was not sent yet
 )
 
 // drawn is what the rows of a line depend on.
@@ -55,6 +56,8 @@ type pane struct {
 	lines  []*line
 	unread int
 	scroll int // rows below what is shown
+
+	waiting []*line // what was said while there was no connection; it stands below the rest
 
 	oldest  uint64 // the lowest sequence that was heard here; history goes on before it
 	whole   bool   // nothing is before it
@@ -88,6 +91,26 @@ func (p *pane) add(l *line, rows func(*line) int) {
 	}
 	if over := len(p.lines) - scrollbackMost; over > 0 {
 		p.forget(over)
+	}
+}
+
+// shown are all lines.
+func (p *pane) shown() []*line {
+	if len(p.waiting) == 0 {
+		return p.lines
+	}
+	return slices.Concat(p.lines, p.waiting)
+}
+
+// sent takes a line off that waited; one that did not is none.
+func (p *pane) sent(l *line) {
+	p.waiting = slices.DeleteFunc(p.waiting, func(other *line) bool { return other == l })
+}
+
+// came takes off what waited when it is heard, which may be before its answer comes.
+func (p *pane) came(text string) {
+	if i := slices.IndexFunc(p.waiting, func(l *line) bool { return l.text == text }); i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
 	}
 }
 
@@ -167,17 +190,24 @@ func (l *line) draw(d drawn, zone *time.Location) []string {
 	who, name := "", clean(l.from)
 	style := plainStyle
 	switch l.look {
-	case lookSaid, lookWhisper:
+	case lookSaid, lookWhisper, lookWaits:
 		who = d.w.cut(name, max(1, d.width-indent-3)) + ": "
 		if l.look == lookWhisper {
 			style = whisperStyle
+		}
+		if l.look == lookWaits {
+			style = faintStyle
 		}
 	case lookHall:
 		style = faintStyle
 	case lookAlert:
 		style = alertStyle
 	}
-	segments := d.w.wrap(clean(l.text), d.width-indent-d.w.of(who), d.width-indent)
+	text := clean(l.text)
+	if l.look == lookWaits {
+		text += " …"
+	}
+	segments := d.w.wrap(text, d.width-indent-d.w.of(who), d.width-indent)
 	l.rows, l.drawn = make([]string, 0, len(segments)), d
 	for i, s := range segments {
 		row := ""

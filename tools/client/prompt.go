@@ -63,7 +63,7 @@ func (m *model) enterLine() bool {
 		m.prompt = prompt{kind: askName}
 		if strings.EqualFold(strings.TrimSpace(text), "y") {
 			again.Takeover = true
-			m.do(again, typedIn{m.active})
+			m.do(again, typedIn{pane: m.active})
 		}
 		return false
 	case askName:
@@ -95,7 +95,7 @@ func (m *model) password(text string) {
 	if p.create {
 		kind = wire.SignUp
 	}
-	m.do(wire.Command{Type: kind, Username: p.name, Password: text}, typedIn{m.active})
+	m.do(wire.Command{Type: kind, Username: p.name, Password: text}, typedIn{pane: m.active})
 }
 
 // command carries out a line. Plain text goes where the pane is.
@@ -120,6 +120,12 @@ func (m *model) command(text string) (leaves bool) {
 	case wire.Help:
 		m.help()
 		return false
+	case wire.History: // of what is seen
+		if m.active.kind == whisperPane {
+			m.say(lookAlert, "whispers have no history")
+			return false
+		}
+		cmd.Channel = m.active.channel()
 	case wire.Say:
 		switch m.active.kind {
 		case roomPane:
@@ -128,8 +134,30 @@ func (m *model) command(text string) (leaves bool) {
 			cmd.Type, cmd.To = wire.Whisper, m.active.name
 		}
 	}
-	m.do(cmd, typedIn{m.active})
+	m.do(cmd, typedIn{pane: m.active, waits: m.wait(cmd)})
 	return false
+}
+
+// wait shows what is said while there is no connection; it gives nil for anything else.
+func (m *model) wait(cmd wire.Command) *line {
+	if m.user == "" || m.link.state == connected {
+		return nil
+	}
+	p := m.active
+	switch cmd.Type {
+	case wire.Say:
+	case wire.RoomSay: // /CHATROOM may be typed anywhere
+		if room := m.find(roomPane, m.room); room != nil {
+			p = room
+		}
+	case wire.Whisper:
+		p = m.open(whisperPane, cmd.To)
+	default:
+		return nil
+	}
+	l := &line{at: m.now(), from: m.user, text: cmd.Text, look: lookWaits}
+	p.waiting = append(p.waiting, l)
+	return l
 }
 
 // keyHelp tells what the keys do.
@@ -154,7 +182,7 @@ func (m *model) signed(a answer) {
 	}
 	switch {
 	case a.cmd.Type == wire.SignUp && code == "" && m.user == "":
-		m.do(wire.Command{Type: wire.SignIn, Username: a.cmd.Username, Password: a.cmd.Password}, typedIn{m.active})
+		m.do(wire.Command{Type: wire.SignIn, Username: a.cmd.Username, Password: a.cmd.Password}, typedIn{pane: m.active})
 	case a.cmd.Type == wire.SignIn && code == fault.AlreadySignedIn && m.user == "":
 		m.prompt = prompt{kind: askTakeover, again: a.cmd}
 	case code != "" && m.user == "" && m.prompt.kind == askName && m.input.text() == "":

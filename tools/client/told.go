@@ -83,6 +83,11 @@ func (m *model) answered(a answer) tea.Cmd {
 		tag.pane.prepend(a.reply.History)
 	case typedIn:
 		p := tag.pane
+		if tag.waits != nil {
+			for _, other := range m.panes {
+				other.sent(tag.waits)
+			}
+		}
 		if m.find(p.kind, p.name) != p {
 			p = m.active // it was closed meanwhile
 		}
@@ -210,6 +215,9 @@ func (m *model) hear(e event.Stored) {
 		m.round.started(e, m.now())
 	case event.Game21Ended:
 		m.round.ended(e)
+	}
+	if e.From == m.user && e.From != "" {
+		p.came(e.Text)
 	}
 	m.add(p, eventLines(e)...)
 }

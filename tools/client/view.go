@@ -114,9 +114,10 @@ func (m *model) middle() []string {
 func (m *model) textRows(height int) []string {
 	p := m.active
 	d := m.drawing()
+	lines := p.shown()
 	var rows []string // the last first
-	for i := len(p.lines) - 1; i >= 0 && len(rows) < height+p.scroll; i-- {
-		drawn := p.lines[i].draw(d, m.zone)
+	for i := len(lines) - 1; i >= 0 && len(rows) < height+p.scroll; i-- {
+		drawn := lines[i].draw(d, m.zone)
 		for j := len(drawn) - 1; j >= 0; j-- {
 			rows = append(rows, drawn[j])
 		}
@@ -171,10 +172,14 @@ func (m *model) status() string {
 	}
 	// When it gets narrow, the round's numbers are worth more than where one is; when the
 	// next round starts is not.
-	if n := m.w.of(right); n > m.width-2 || !m.round.open && m.w.of(left)+n > m.width {
+	if n := m.w.of(right); n > m.width-2 || !m.round.open && m.w.of(left)+n >= m.width {
 		right = ""
 	}
-	return barStyle.Render(m.w.fit(left, m.width-m.w.of(right)) + right)
+	room := m.width - m.w.of(right)
+	if right != "" {
+		left = m.w.cut(left, room-1) // what they tell does not run together
+	}
+	return barStyle.Render(m.w.fit(left, room) + right)
 }
 
 // linkText tells of the connection.
