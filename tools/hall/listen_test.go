@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -75,7 +76,7 @@ func TestBanner(t *testing.T) {
 	}{
 		{
 			"on loopback", nil,
-			[]string{"  talk     nc localhost 1 ", "/SIGNIN netease1 123", "  play     hall client localhost:1\n", "  web      http://127.0.0.1:2\n"},
+			[]string{"  talk     nc localhost 1 ", "/SIGNIN netease1 123", "  play     " + typedAs(os.Args[0]) + " client localhost:1\n", "  web      http://127.0.0.1:2\n"},
 			"note",
 		},
 		{
@@ -111,5 +112,17 @@ func TestBanner(t *testing.T) {
 				t.Errorf("%q is in:\n%s", tt.not, out.String())
 			}
 		})
+	}
+}
+
+func TestTypedAs(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]string{
+		"./hall": "./hall", "/usr/local/bin/hall": "/usr/local/bin/hall", "hall": "hall",
+		"/tmp/go-build123/b001/exe/hall": "go run ./tools/hall",
+	} {
+		if got := typedAs(arg); got != want {
+			t.Errorf("%s is typed as %q, want %q", arg, got, want)
+		}
 	}
 }

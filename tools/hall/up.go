@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -87,6 +88,15 @@ func (c *upCommand) run(ctx context.Context, out, logTo io.Writer) (err error) {
 	return p.serve(ctx, partNames, func(edge addresses) { c.tell(out, edge, at) })
 }
 
+// typedAs is what a person types to run the program that was started as arg: go run builds it
+// where nobody would look for it.
+func typedAs(arg string) string {
+	if strings.Contains(filepath.ToSlash(arg), "/go-build") {
+		return "go run ./tools/hall"
+	}
+	return arg
+}
+
 // tell tells people where the hall is and what to type.
 func (c *upCommand) tell(out io.Writer, edge addresses, nats string) {
 	first := "/SIGNUP yourname yourpassword"
@@ -109,9 +119,9 @@ func (c *upCommand) tell(out io.Writer, edge addresses, nats string) {
 	// Nobody may read it: the hall is open all the same.
 	_, _ = fmt.Fprintf(out, `the hall is open
   talk     %s          then type: %s
-  play     hall client %s
+  play     %s client %s
   web      %s
   inspect  nats -s %s service ls%s%s
   stop     Ctrl-C
-`, talk, first, play, web, nats, credentials, accounts)
+`, talk, first, typedAs(os.Args[0]), play, web, nats, credentials, accounts)
 }
