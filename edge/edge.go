@@ -215,8 +215,10 @@ func (e *Edge) stop(ctx context.Context) error {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		conns, sessions := e.sessions.counts()
-		cut = fmt.Errorf("stop edge: %d connections and %d sessions were cut off", conns, sessions)
+		// Who has been told and only does not hang up loses nothing.
+		if busy, sessions := e.underWay(); busy+sessions > 0 {
+			cut = fmt.Errorf("stop edge: %d commands and %d sessions were cut off", busy, sessions)
+		}
 	}
 	e.cancel()
 	for _, c := range e.sessions.all() {
@@ -248,6 +250,19 @@ func (e *Edge) stop(ctx context.Context) error {
 		e.nc.Close()
 	}
 	return cut
+}
+
+// underWay counts the commands that are carried out, and the sessions that have not ended.
+func (e *Edge) underWay() (commands, sessions int) {
+	for _, c := range e.sessions.all() {
+		c.mu.Lock()
+		if c.busy {
+			commands++
+		}
+		c.mu.Unlock()
+	}
+	_, sessions = e.sessions.counts()
+	return commands, sessions
 }
 
 // retire closes a connection of an edge that stops, and ends its session at once.

@@ -207,7 +207,12 @@ func Retry(ctx context.Context, do func(context.Context) error) error {
 	return retry(ctx, func(ctx context.Context) error {
 		attempt, cancel := context.WithTimeout(ctx, attemptFor)
 		defer cancel()
-		return do(attempt)
+		err := do(attempt)
+		if attempt.Err() != nil && ctx.Err() == nil && fault.CodeOf(err) == fault.Unavailable {
+			// A Retry within do saw no more than its attempt, which is over: there is time left.
+			return fmt.Errorf("%w: %w", errNotYet, err)
+		}
+		return err
 	})
 }
 

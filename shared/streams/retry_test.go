@@ -1,0 +1,34 @@
+package streams_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"gamehall/shared/fault"
+	"gamehall/shared/natstest"
+	"gamehall/shared/streams"
+)
+
+// A Retry within a Retry ends with its attempt; the outer one has its own time.
+func TestRetryWithinRetry(t *testing.T) {
+	t.Parallel()
+	tries := 0
+	err := streams.Retry(natstest.Context(t), func(ctx context.Context) error {
+		if tries++; tries == 2 {
+			return nil
+		}
+		return streams.Retry(ctx, func(ctx context.Context) error {
+			<-ctx.Done() // nobody answers
+			return ctx.Err()
+		})
+	})
+	if err != nil || tries != 2 {
+		t.Errorf("%d tries, error %v; want the second one to be made", tries, err)
+	}
+	short, cancel := context.WithTimeout(natstest.Context(t), 10*time.Millisecond)
+	defer cancel()
+	if err := streams.Retry(short, func(context.Context) error { return context.DeadlineExceeded }); fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("error %v, want unavailable", err)
+	}
+}
