@@ -55,10 +55,11 @@ func Run(ctx context.Context, cfg Config, in io.Reader, out, errOut io.Writer) e
 // askPasswordAt asks for a password without showing it. in must be a terminal. When ctx ends
 // first, there is no password and no error.
 func askPasswordAt(ctx context.Context, in io.Reader, errOut io.Writer, user string) (string, error) {
-	if !terminal(in) {
+	file, ok := in.(interface{ Fd() uintptr })
+	if !ok || !terminal(in) {
 		return "", ErrNoTerminal
 	}
-	fd := in.(interface{ Fd() uintptr }).Fd()
+	fd := file.Fd()
 	shown, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("ask for the password: %w", err)
