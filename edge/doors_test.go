@@ -442,7 +442,7 @@ func TestHeartbeat(t *testing.T) {
 		d.send(`{"id":"1","type":"ping"}`)
 		wantOutcome(t, d, "ok")
 		// The sweeper looks once a second: at the latest 31 s after the last byte it sees it.
-		h.edge.Sweep(time.Now().Add(30*time.Second + time.Millisecond))
+		h.edge.SweepSilent(t, time.Now().Add(30*time.Second+time.Millisecond))
 		wantOutcome(t, d, "closing heartbeat")
 		h.edge.Sweep(time.Now().Add(59 * time.Second))
 		line.quiet()
@@ -517,7 +517,7 @@ func TestHeartbeatEndsAtTheLastByte(t *testing.T) {
 	before := time.Now()
 	enter(t, d, "ann")
 	after := time.Now()
-	h.edge.Sweep(after.Add(31 * time.Second))
+	h.edge.SweepSilent(t, after.Add(31*time.Second))
 	wantOutcome(t, d, "closing heartbeat")
 	if err := d.nc.Close(); err != nil {
 		t.Error(err)

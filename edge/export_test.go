@@ -2,11 +2,13 @@ package edge
 
 import (
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"gamehall/shared/natstest"
 	"gamehall/shared/streams"
 )
 
@@ -48,6 +50,22 @@ func (e *Edge) Hears(channel string) bool { return e.hub.find(channel) != nil }
 
 // Sweep looks at every connection as if it were now.
 func (e *Edge) Sweep(now time.Time) { e.sweep(now) }
+
+// SweepSilent is Sweep once every connection is being read from. One that has only just been
+// answered may not be yet, and is not taken for silent.
+func (e *Edge) SweepSilent(t testing.TB, now time.Time) {
+	t.Helper()
+	deadline := time.Now().Add(natstest.Wait)
+	for _, c := range e.sessions.all() {
+		for c.waits.Load() == 0 {
+			if time.Now().After(deadline) {
+				t.Fatal("a connection is not read from")
+			}
+			runtime.Gosched()
+		}
+	}
+	e.sweep(now)
+}
 
 // AgeLease makes the last renewal of the lease d older.
 func (e *Edge) AgeLease(d time.Duration) {

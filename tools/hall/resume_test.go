@@ -92,7 +92,7 @@ func (h *twoEdges) tellMany(t *testing.T, from, to int) {
 	}
 	for i := from; i < to; i++ {
 		data := fmt.Sprintf(`{"event":"chat","from":"netease4","text":"%d"}`, i)
-		if _, err := js.PublishAsync(streams.Subject(streams.LobbyChannel), []byte(data)); err != nil {
+		if _, err := js.PublishAsync(streams.Subject(streams.LobbyChannel), []byte(data), jetstream.WithStallWait(natstest.Wait)); err != nil {
 			t.Fatal(err)
 		}
 	}
