@@ -69,7 +69,7 @@ func (c *translator) line() string {
 		if len(c.told) == 0 {
 			object, ok := c.p.next()
 			if !ok {
-				c.close()
+				c.ended = true // by the hall: nobody is left to say goodbye to
 				return ""
 			}
 			c.told = append(c.told, object)
