@@ -129,6 +129,8 @@ type player struct {
 	at      int // line of the transcript
 	clients map[string]talker
 	hand    game21.Numbers
+	found   game21.Numbers   // the hand that all is of
+	all     []game21.Verdict // its answers, by value
 }
 
 func (p *player) client(name string) talker {
@@ -191,7 +193,10 @@ func (p *player) answer(word string) (game21.Verdict, bool) {
 	if p.hand == (game21.Numbers{}) {
 		return game21.Verdict{}, false
 	}
-	all := everyAnswer(p.hand)
+	if p.found != p.hand { // looked for once a hand: a round lasts 4 s
+		p.found, p.all = p.hand, everyAnswer(p.hand)
+	}
+	all := p.all
 	i := -1
 	switch word {
 	case "21":
