@@ -125,7 +125,7 @@ func check(t *testing.T, h *hall, rounds int, kept []accepted) {
 	told := make([]round, rounds+1)
 	answered := make([][]string, rounds+1)
 	latest := 0
-	for _, e := range h.told() {
+	for _, e := range h.toldTo(rounds) {
 		if e.Round < latest || e.Round > rounds {
 			t.Fatalf("round %d was told of after round %d", e.Round, latest)
 		}
@@ -150,7 +150,7 @@ func check(t *testing.T, h *hall, rounds int, kept []accepted) {
 		var winner, expression string
 		var best constant.Value
 		var users []string
-		for _, e := range h.log(n) {
+		for _, e := range h.closed(n) {
 			switch e := e.(type) {
 			case Open:
 				opens++

@@ -231,6 +231,20 @@ func (h *hall) told() []event.Event {
 	return all
 }
 
+// toldTo is told once that has the end of a round: of three replicas one may be behind.
+func (h *hall) toldTo(round int) []event.Event {
+	h.t.Helper()
+	for ctx := natstest.Context(h.t); ; {
+		all := h.told()
+		if n := len(all); n > 0 && all[n-1].Kind == event.Game21Ended && all[n-1].Round == round {
+			return all
+		}
+		if ctx.Err() != nil {
+			h.t.Fatalf("the channel does not have the end of round %d", round)
+		}
+	}
+}
+
 // short writes events as "started 7", "answered 7 ann", "ended 7 ann".
 func short(events []event.Event) []string {
 	out := make([]string, 0, len(events))
@@ -248,6 +262,20 @@ func wantTold(t testing.TB, got []event.Event, want ...string) {
 	t.Helper()
 	if s := short(got); !slices.Equal(s, want) {
 		t.Errorf("the hall was told %q, want %q", s, want)
+	}
+}
+
+// closed is log once that has the close.
+func (h *hall) closed(round int) []Entry {
+	h.t.Helper()
+	for ctx := natstest.Context(h.t); ; {
+		entries := h.log(round)
+		if slices.ContainsFunc(entries, func(e Entry) bool { _, ok := e.(Close); return ok }) {
+			return entries
+		}
+		if ctx.Err() != nil {
+			h.t.Fatalf("the log of round %d has no close", round)
+		}
 	}
 }
 
