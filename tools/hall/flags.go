@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/netip"
 	"net/url"
@@ -9,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gamehall/shared/bus"
 )
 
 // partFlags are the settings of the parts. The tag part names those that a flag is for;
@@ -17,6 +21,7 @@ type partFlags struct {
 	Data     string   `default:"data" type:"folder" placeholder:"DIR" help:"Folder of the databases, and of the embedded NATS (${default})." group:"Where" part:"auth,account,game21"`
 	DB       string   `name:"db" default:"sqlite" placeholder:"WHAT" help:"sqlite: one file a service under --data (${default})." group:"Where" part:"auth,account,game21"`
 	NATS     []string `name:"nats" placeholder:"URL" help:"Existing NATS servers, such as nats://user:password@host:4222." group:"Where"`
+	Admin    string   `name:"nats-admin" type:"path" placeholder:"FILE" help:"File with the administrator's password of --nats, as nats-admin.txt is." group:"Where"`
 	Replicas int      `default:"1" placeholder:"N" help:"Copies that NATS keeps of everything: 1, or in a cluster named with --nats 3 or 5 (${default})." group:"Where"`
 
 	TCP              listen         `name:"tcp" default:"127.0.0.1:7021" placeholder:"ADDR" help:"Where players connect (${default}; port 0 takes a free one)." group:"Edge" part:"edge"`
@@ -30,6 +35,7 @@ type partFlags struct {
 	IdleAfter        time.Duration  `default:"30m" placeholder:"D" help:"A session is closed after being away for this, so 35m after its last command with both defaults (${default}; 0 is never)." group:"Edge" part:"edge"`
 
 	tlsFlags
+	pprofFlags
 
 	DemoAccounts *bool     `negatable:"" help:"Accounts netease1 to netease4 with the password 123 (in up, on when nothing listens off loopback; refused otherwise)." group:"Accounts" part:"auth"`
 	PasswordMin  *int      `placeholder:"N" help:"Fewest characters of a password (8; 6 with demo accounts)." group:"Accounts" part:"auth"`
@@ -59,6 +65,9 @@ func (f *partFlags) check(here bool) error {
 			return err
 		}
 	}
+	if f.Admin != "" && (len(f.NATS) == 0 || !anonymous(f.NATS)) {
+		return wrongUse("--nats-admin is for a --nats without user and password")
+	}
 	if !slices.Contains([]int{1, 3, 5}, f.Replicas) {
 		return wrongUse("--replicas %d: it can be 1, 3 or 5", f.Replicas)
 	}
@@ -82,7 +91,7 @@ func (f *partFlags) check(here bool) error {
 	case f.Game21First < 0:
 		return wrongUse("--game21-first %s: it must be 0 (at the next full period) or more", f.Game21First)
 	}
-	if err := f.tlsFlags.check(); err != nil {
+	if err := errors.Join(f.tlsFlags.check(), f.pprofFlags.check()); err != nil {
 		return err
 	}
 	if f.TCP == f.HTTP && f.TCP.port != 0 {
@@ -137,6 +146,18 @@ func checkURL(text string) error {
 		return wrongUse("--nats: it needs URLs such as nats://user:password@host:4222")
 	}
 	return nil
+}
+
+// remote connects parts to the NATS that is there.
+func (f *partFlags) remote() (func(*slog.Logger) bus.Dialer, error) {
+	password := ""
+	if f.Admin != "" {
+		var err error
+		if password, err = readPassword(f.Admin); err != nil {
+			return nil, err
+		}
+	}
+	return func(log *slog.Logger) bus.Dialer { return remote(f.NATS, password, log) }, nil
 }
 
 // redacted is the URLs for people, without passwords.

@@ -44,6 +44,11 @@ type parts struct {
 // ctx ends. When one does not start, the others are stopped and its error is returned; a
 // start that ctx cut short is none.
 func (p parts) serve(ctx context.Context, names []string, opened func(addresses)) error {
+	unprofile, err := p.flags.pprofFlags.serve(ctx, p.log)
+	if err != nil {
+		return err
+	}
+	defer unprofile()
 	h := house{log: p.log}
 	var at addresses
 	for _, name := range partNames {
