@@ -27,7 +27,11 @@ type Cluster struct {
 // seconds, which is why most tests use [Run].
 func RunCluster(t testing.TB, n int) *Cluster {
 	t.Helper()
-	c := RunBareCluster(t, n)
+	return ensured(t, RunBareCluster(t, n), n)
+}
+
+func ensured(t testing.TB, c *Cluster, n int) *Cluster {
+	t.Helper()
 	if err := streams.Ensure(Context(t), c.JetStream(t), streams.Options{Replicas: n}); err != nil {
 		t.Fatalf("ensure streams: %v", err)
 	}
@@ -37,10 +41,15 @@ func RunCluster(t testing.TB, n int) *Cluster {
 // RunBareCluster starts n servers as one cluster with nothing in it.
 func RunBareCluster(t testing.TB, n int) *Cluster {
 	t.Helper()
+	return runCluster(t, n, false)
+}
+
+func runCluster(t testing.TB, n int, durable bool) *Cluster {
+	t.Helper()
 	// The routes' ports must be known before the servers start, so another process may take
 	// one in between: then all is tried again on other ports.
 	for range 3 {
-		c, err := tryCluster(t, n)
+		c, err := tryCluster(t, n, durable)
 		if err == nil {
 			return c
 		}
@@ -50,7 +59,7 @@ func RunBareCluster(t testing.TB, n int) *Cluster {
 	return nil
 }
 
-func tryCluster(t testing.TB, n int) (*Cluster, error) {
+func tryCluster(t testing.TB, n int, durable bool) (*Cluster, error) {
 	t.Helper()
 	ports, err := freePorts(t, n)
 	if err != nil {
@@ -65,6 +74,7 @@ func tryCluster(t testing.TB, n int) (*Cluster, error) {
 		s := Absent(t)
 		// Routes are opened only after a listener for clients, so there is one on any port.
 		s.opts.DontListen, s.opts.Host, s.opts.Port = false, "127.0.0.1", server.RANDOM_PORT
+		s.opts.SyncAlways = durable
 		s.opts.ServerName = fmt.Sprintf("n%d", i+1)
 		s.opts.Cluster = server.ClusterOpts{Name: "hall", Host: "127.0.0.1", Port: port, PoolSize: -1}
 		s.opts.Routes = routes
