@@ -53,6 +53,9 @@ type Service struct {
 	counts sync.Map // endpoint name -> *count
 	ctx    context.Context
 	cancel context.CancelFunc
+
+	stopping atomic.Bool
+	failed   chan error // has room for the first reason
 }
 
 // count is what nats service stats shows beside micro's own figures, which know only how
@@ -77,7 +80,7 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Service{cfg: cfg, log: cfg.Log.With("service", cfg.Name), pool: newPool(cfg.Workers, cfg.Pending)}
+	s := &Service{cfg: cfg, log: cfg.Log.With("service", cfg.Name), pool: newPool(cfg.Workers, cfg.Pending), failed: make(chan error, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if s.nc, err = cfg.Dialer.Connect(cfg.Name); err != nil {
@@ -92,6 +95,7 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 			s.close()
 			return nil, fmt.Errorf("start %s: %w", cfg.Name, err)
 		}
+		nc.SetClosedHandler(func(nc *nats.Conn) { s.fail("its connection to nats was closed", nc.LastError()) })
 	}
 	if cfg.Hidden {
 		return s, nil
@@ -101,6 +105,9 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 		Version:      Version,
 		Description:  cfg.Description,
 		StatsHandler: func(e *micro.Endpoint) any { return s.stats(e.Name) },
+		// Which failures end all endpoints differs between versions of micro: in some, one
+		// endpoint that cannot keep up.
+		DoneHandler: func(micro.Service) { s.fail("its endpoints have ended", s.listen.LastError()) },
 	})
 	if err != nil {
 		s.close()
@@ -113,8 +120,22 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 // [Service.Stop].
 func (s *Service) Conn() *nats.Conn { return s.nc }
 
+// Failed gives the reason once the service has stopped serving by itself: it has to be
+// stopped, and another one started in its place. There is none when [Service.Stop] was called.
+func (s *Service) Failed() <-chan error { return s.failed }
+
+func (s *Service) fail(why string, err error) {
+	if s.stopping.Load() {
+		return
+	}
+	select {
+	case s.failed <- fmt.Errorf("%s serves no more: %s (%w)", s.cfg.Name, why, err):
+	default: // the first reason counts
+	}
+}
+
 // Ready returns once every endpoint is known to the server, or fault.Unavailable when ctx
-// ends first.
+// ends first. That one may not be served is an error at once.
 func (s *Service) Ready(ctx context.Context) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -122,6 +143,11 @@ func (s *Service) Ready(ctx context.Context) error {
 		cancel()
 		switch {
 		case err == nil:
+			// What may not be subscribed was refused before that was answered; nobody would
+			// ever ask a service that cannot hear.
+			if err := s.listen.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
+				return fmt.Errorf("start %s: %w", s.cfg.Name, err)
+			}
 			return nil
 		case ctx.Err() != nil || s.listen.IsClosed():
 			return fmt.Errorf("start %s: %w", s.cfg.Name, fault.New(fault.Unavailable, "nats does not answer (%v)", err))
@@ -143,6 +169,7 @@ const (
 // first, what is still under way is cancelled and Stop says so. When NATS is away nobody can
 // be answered, but what was taken is done.
 func (s *Service) Stop(ctx context.Context) error {
+	s.stopping.Store(true)
 	defer s.close()
 	closed := s.listen.StatusChanged(nats.CLOSED)
 	if err := s.listen.Drain(); err == nil {
@@ -183,6 +210,7 @@ func (s *Service) Stop(ctx context.Context) error {
 }
 
 func (s *Service) close() {
+	s.stopping.Store(true)
 	s.cancel()
 	s.listen.Close()
 	s.nc.Close()

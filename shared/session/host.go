@@ -51,6 +51,9 @@ func (h *Host) serve(ctx context.Context, cfg bus.Config, kept streams.Options) 
 	return err
 }
 
+// Failed gives the reason once the service has stopped serving by itself: see [bus.Service.Failed].
+func (h *Host) Failed() <-chan error { return h.Bus.Failed() }
+
 // Stop answers what was accepted, until ctx ends, and closes everything. A Host that was
 // never made has nothing to stop.
 func (h *Host) Stop(ctx context.Context) error {
