@@ -103,6 +103,7 @@ type Edge struct {
 	serving  sync.WaitGroup // hub, lease, sweeper, HTTP
 	writing  sync.WaitGroup
 	unwrite  chan struct{}
+	failed   chan error // has room for the first reason
 	stopOnce sync.Once
 	stopErr  error
 }
@@ -114,7 +115,7 @@ func Start(ctx context.Context, cfg Config) (*Edge, error) {
 	e := &Edge{
 		cfg: cfg, log: cfg.Log.With("service", "edge"),
 		sessions: newRegistry(), addresses: newAddresses(cfg), stats: newStats(),
-		ends: make(chan struct{}, endsAtOnce), unwrite: make(chan struct{}), tasks: newTasks(),
+		ends: make(chan struct{}, endsAtOnce), unwrite: make(chan struct{}), tasks: newTasks(), failed: make(chan error, 1),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := e.start(ctx); err != nil {
@@ -164,7 +165,7 @@ func (e *Edge) start(ctx context.Context) error {
 	e.http = newHTTP(e)
 	e.serving.Go(func() {
 		if err := e.http.Serve(e.webListener()); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			e.log.Error("http", "error", err)
+			e.failed <- fmt.Errorf("the edge serves no more HTTP: %w", err)
 		}
 	})
 	e.serving.Go(e.accepting)
@@ -179,6 +180,10 @@ func (e *Edge) HTTPAddr() net.Addr { return e.web.Addr() }
 
 // ID is the edge's id, under which services reach it; another one after a lost lease.
 func (e *Edge) ID() string { return e.tenure.Load().id }
+
+// Failed gives the reason once the edge has stopped serving by itself: it is to be stopped, and
+// started anew.
+func (e *Edge) Failed() <-chan error { return e.failed }
 
 // Run serves until ctx ends, then drains: see [Edge.Stop].
 func Run(ctx context.Context, cfg Config) error {

@@ -67,11 +67,6 @@ func closedForNow() error {
 // can name it.
 func (e *Edge) begin(ctx context.Context) (*tenure, error) {
 	t := &tenure{id: bus.NewID(), lost: make(chan struct{})}
-	if e.cfg.OnTenure != nil {
-		if err := e.cfg.OnTenure(t.id); err != nil {
-			return nil, err
-		}
-	}
 	var err error
 	if t.kv, err = e.hub.js.KeyValue(ctx, streams.Edges); err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
@@ -87,6 +82,9 @@ func (e *Edge) begin(ctx context.Context) (*tenure, error) {
 		bus.Handle(t.svc, edgeapi.Whisper.To(t.id), calls.whisper, bus.Anyone()),
 		bus.Handle(t.svc, edgeapi.Entered.To(t.id), calls.entered, bus.Anyone()),
 		t.svc.Ready(ctx))
+	if err == nil && e.cfg.OnTenure != nil {
+		err = e.cfg.OnTenure(t.id)
+	}
 	if err != nil {
 		return nil, errors.Join(err, e.stopService(t))
 	}
@@ -155,6 +153,9 @@ func (e *Edge) hold(ctx context.Context, t *tenure) {
 		case <-ctx.Done():
 			return
 		case <-t.lost:
+			return
+		case err := <-t.svc.Failed():
+			e.fence(t, "the services cannot reach it: "+err.Error())
 			return
 		case <-look.C:
 			if t.check() != nil {

@@ -123,6 +123,10 @@ func (s *Service) run(ctx context.Context, again string, do func(context.Context
 	})
 }
 
+// Failed gives the reason once the service has stopped serving by itself: it is to be stopped,
+// and started anew.
+func (s *Service) Failed() <-chan error { return s.host.Failed() }
+
 // Stop takes no more, writes what it had fetched, answers the commands that it had, and
 // closes the database. When ctx ends first, commands are cut off and Stop says so.
 func (s *Service) Stop(ctx context.Context) error {

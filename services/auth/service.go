@@ -184,6 +184,10 @@ func (s *Service) authorize(ctx context.Context, user, id string) (bus.Identity,
 	return identity, err
 }
 
+// Failed gives the reason once the service has stopped serving by itself: it is to be stopped,
+// and started anew.
+func (s *Service) Failed() <-chan error { return s.host.Failed() }
+
 // Stop answers what was accepted, until ctx ends, and closes everything. It waits for every
 // goroutine.
 func (s *Service) Stop(ctx context.Context) error {

@@ -88,6 +88,10 @@ func (s *Service) serve(ctx context.Context, cfg Config) (err error) {
 	)
 }
 
+// Failed gives the reason once the service has stopped serving by itself: it is to be stopped,
+// and started anew.
+func (s *Service) Failed() <-chan error { return s.host.Failed() }
+
 // Stop takes no more commands and answers those that it had. When ctx ends first they are
 // cut off, and Stop says so.
 func (s *Service) Stop(ctx context.Context) error { return s.host.Stop(ctx) }

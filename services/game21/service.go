@@ -165,6 +165,10 @@ func (s *Service) connect(ctx context.Context, cfg Config) error {
 	return nil
 }
 
+// Failed gives the reason once the service has stopped serving by itself: it is to be stopped,
+// and started anew.
+func (s *Service) Failed() <-chan error { return s.host.Failed() }
+
 // Stop answers what was accepted and lets go of everything. A round that is open stays open:
 // another copy ends it, or the next start. When ctx ends first, what is still under way is
 // cut off and Stop says so.

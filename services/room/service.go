@@ -116,6 +116,10 @@ func (s *Service) start(ctx, keeping, reading context.Context) error {
 	return s.bus.Ready(ctx)
 }
 
+// Failed gives the reason once the service has stopped serving by itself: it is to be stopped,
+// and started anew.
+func (s *Service) Failed() <-chan error { return s.host.Failed() }
+
 // Stop answers what was accepted, until ctx ends, and closes everything.
 func (s *Service) Stop(ctx context.Context) error {
 	s.endKeeping()
