@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -148,12 +149,12 @@ func checkURL(text string) error {
 	return nil
 }
 
-// remote connects parts to the NATS that is there.
-func (f *partFlags) remote() (func(*slog.Logger) bus.Dialer, error) {
-	password := ""
+// remote connects parts to the NATS that is there. It waits for the file of --nats-admin, which
+// a server that is starting too may be about to make.
+func (f *partFlags) remote(ctx context.Context, log *slog.Logger) (func(*slog.Logger) bus.Dialer, error) {
+	password, err := "", error(nil)
 	if f.Admin != "" {
-		var err error
-		if password, err = readPassword(f.Admin); err != nil {
+		if password, err = awaitPassword(ctx, f.Admin, log); err != nil {
 			return nil, err
 		}
 	}

@@ -47,6 +47,21 @@ func holder(file string) string {
 	return ""
 }
 
+// newFile writes a file that only its owner may read, whole or not at all; it fails with
+// [fs.ErrExist] if somebody was faster.
+func newFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Link(f.Name(), path)
+	}
+	return errors.Join(err, os.Remove(f.Name()))
+}
+
 // replaceFile writes a file that only its owner may read, whole or not at all.
 func replaceFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600

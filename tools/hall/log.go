@@ -46,6 +46,10 @@ func (l *serverLog) Warnf(format string, v ...any) {
 		l.log.Info("nats recovers its store, as it was not stopped in order", "says", text)
 		return
 	}
+	if strings.HasPrefix(text, "Waiting for routing") || strings.HasPrefix(text, "JetStream has not established contact") {
+		l.log.Debug("nats server", "says", text) // of a cluster that starts
+		return
+	}
 	l.log.Warn("nats server", "says", text)
 }
 
@@ -54,6 +58,10 @@ func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	if strings.Contains(text, "Publish Violation") || strings.Contains(text, "Subscription Violation") {
 		l.log.Warn("nats refused what is not permitted", "says", nkey.ReplaceAllString(text, "nobody"))
+		return
+	}
+	if strings.HasPrefix(text, "Error trying to connect to route") {
+		l.log.Warn("another server of the cluster cannot be reached, trying on", "says", text)
 		return
 	}
 	l.log.Error("nats server", "says", text)

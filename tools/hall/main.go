@@ -34,6 +34,7 @@ func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(f
 type cli struct {
 	Up      upCommand        `cmd:"" help:"Run everything in one process, with NATS embedded."`
 	Run     runCommand       `cmd:"" help:"Run one or several parts against an existing NATS."`
+	NATS    natsCommand      `cmd:"" name:"nats" help:"Run the embedded NATS alone, or as one server of a cluster."`
 	Client  clientCommand    `cmd:"" help:"Enter a hall: the terminal client."`
 	Version kong.VersionFlag `help:"Print the version and exit." env:"-"`
 }
@@ -64,7 +65,7 @@ func hall(args []string, stdout, stderr io.Writer) int {
 	// Whoever closed standard error cannot be told of it.
 	_, _ = fmt.Fprintln(stderr, "hall:", err)
 	if errors.As(err, new(usageError)) {
-		_, _ = fmt.Fprintln(stderr, "hall: see hall --help, hall up --help, hall run --help, hall client --help")
+		_, _ = fmt.Fprintln(stderr, "hall: see hall --help, hall up --help, hall run --help, hall nats --help, hall client --help")
 		return exitUsage
 	}
 	return exitFailed
@@ -86,7 +87,7 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 		return nil, fmt.Errorf("read the flags: %w", err)
 	}
 	if len(args) == 0 {
-		return nil, wrongUse("say what to do: hall up, hall run PART…, or hall client")
+		return nil, wrongUse("say what to do: hall up, hall run PART…, hall nats, or hall client")
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
@@ -98,13 +99,22 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 			given = append(given, p.Flag)
 		}
 	}
-	switch parsed.Selected().Name {
-	case "up":
-		return &c.Up, named(c.Up.check(), given)
-	case "client":
-		return &c.Client, nil
+	switch cmd := parsed.Selected().Target.Addr().Interface().(type) {
+	case interface {
+		command
+		check([]*kong.Flag) error
+	}:
+		return cmd, named(cmd.check(given), given)
+	case interface {
+		command
+		check() error
+	}:
+		return cmd, named(cmd.check(), given)
+	case command:
+		return cmd, nil
+	default:
+		return nil, fmt.Errorf("%T is no command", cmd)
 	}
-	return &c.Run, named(c.Run.check(given), given)
 }
 
 // named adds to a fault that begins with a flag which nobody gave that its value is from the

@@ -131,11 +131,19 @@ func (p parts) natsAnswers(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
-	if _, err := js.AccountInfo(ctx); err != nil {
-		<-ctx.Done() // it answered at once, and will not answer otherwise at once
-		return err
+	for {
+		asking, cancel := context.WithTimeout(ctx, time.Second)
+		_, err := js.AccountInfo(asking)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond): // a cluster that starts has no leader yet
+		}
 	}
-	return nil
 }
 
 // addresses are where the edge listens.

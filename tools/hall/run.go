@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
-
-	"gamehall/shared/bus"
 )
 
 // runCommand is hall run: some parts, against a NATS that is there.
@@ -40,9 +37,11 @@ func (c *runCommand) has(part string) bool { return slices.Contains(c.Parts, par
 // run serves the parts until ctx ends. It waits for NATS as long as that takes, and says so.
 func (c *runCommand) run(ctx context.Context, _, logTo io.Writer) error {
 	log := c.logger(logTo)
-	p := parts{flags: &c.partFlags, log: log, nats: func(log *slog.Logger) bus.Dialer {
-		return remote(c.NATS, log)
-	}}
+	dialer, err := c.remote(ctx, log)
+	if err != nil {
+		return err
+	}
+	p := parts{flags: &c.partFlags, log: log, nats: dialer}
 	if c.has(edgeName) {
 		c.warnPlain(log)
 		if err := c.portsFree(ctx); err != nil {

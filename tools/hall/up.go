@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"gamehall/shared/bus"
 )
 
 // upCommand is hall up: everything in one process.
@@ -73,7 +70,9 @@ func (c *upCommand) run(ctx context.Context, out, logTo io.Writer) (err error) {
 	p := parts{flags: &c.partFlags, bare: true, lives: lived, log: log}
 	at := redacted(c.NATS)
 	if len(c.NATS) > 0 {
-		p.nats = func(log *slog.Logger) bus.Dialer { return remote(c.NATS, log) }
+		if p.nats, err = c.remote(ctx, log); err != nil {
+			return err
+		}
 		if err := p.waitForNATS(ctx); err != nil {
 			return err
 		}

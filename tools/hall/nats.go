@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// natsCommand is hall nats: the server alone, or as one of a cluster.
+type natsCommand struct {
+	Data       string  `default:"data" type:"folder" placeholder:"DIR" help:"Folder of what is stored (${default}); each server needs one of its own."`
+	NATSListen listen  `name:"nats-listen" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Where clients connect (${default}; off loopback it asks for credentials)."`
+	Admin      string  `name:"nats-admin" type:"path" placeholder:"FILE" help:"File with the administrator's password, made when it is missing; the servers of a cluster need the same (nats-admin.txt under --data)."`
+	Monitor    *listen `name:"nats-monitor" placeholder:"ADDR" help:"Where /healthz, /varz and the rest of NATS monitoring are, on loopback only (nowhere)."`
+	Name       string  `placeholder:"NAME" help:"The server's name, needed in a cluster: its own, and for ever the same (hall)."`
+
+	Cluster     *listen  `placeholder:"ADDR" help:"Where the other servers of the cluster connect." group:"Cluster"`
+	ClusterName string   `default:"hall" placeholder:"NAME" help:"The cluster's name (${default})." group:"Cluster"`
+	Routes      []string `placeholder:"URL" help:"Where the servers of the cluster listen by their --cluster, such as nats://127.0.0.1:6222; this one's own may be among them." group:"Cluster"`
+
+	logFlags
+}
+
+// check refuses what does not go together.
+func (c *natsCommand) check() error {
+	switch {
+	case c.Cluster == nil && len(c.Routes) > 0:
+		return wrongUse("--routes needs --cluster, where the other servers connect to this one")
+	case c.Cluster != nil && len(c.Routes) == 0:
+		return wrongUse("--cluster needs --routes, where the other servers are")
+	case c.Cluster != nil && c.Cluster.port == 0:
+		return wrongUse("--cluster %s: the others must know the port", c.Cluster)
+	case c.Cluster != nil && c.Name == "":
+		return wrongUse("--cluster needs --name: by its name the cluster knows a server again")
+	case strings.ContainsAny(c.Name+c.ClusterName, " \t.*>"):
+		return wrongUse("--name and --cluster-name must not have spaces, '.', '*' or '>'")
+	case c.Monitor != nil && !c.Monitor.loopback():
+		return wrongUse("--nats-monitor %s: it tells too much about the hall for others than this machine: use 127.0.0.1", c.Monitor)
+	}
+	_, err := c.routes()
+	return err
+}
+
+// routes are the URLs of the cluster's servers.
+func (c *natsCommand) routes() ([]*url.URL, error) {
+	var all []*url.URL
+	for _, text := range c.Routes {
+		if !strings.Contains(text, "://") {
+			text = "nats://" + text
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Hostname() == "" || u.Port() == "" {
+			return nil, wrongUse("--routes: it needs URLs such as nats://127.0.0.1:6222")
+		}
+		all = append(all, u)
+	}
+	return all, nil
+}
+
+// node is the server that the flags ask for.
+func (c *natsCommand) node() (node, error) {
+	routes, err := c.routes()
+	if err != nil {
+		return node{}, err
+	}
+	n := node{
+		data: c.Data, at: c.NATSListen, name: c.Name, admin: c.Admin, monitor: c.Monitor,
+		cluster: c.Cluster, clusterName: c.ClusterName, routes: routes,
+	}
+	if n.name == "" {
+		n.name = "hall"
+	}
+	if n.admin == "" {
+		n.admin, n.tellAdmin = filepath.Join(c.Data, adminFile), true
+	}
+	return n, nil
+}
+
+// run serves until ctx ends, and then hands over to the other servers.
+func (c *natsCommand) run(ctx context.Context, out, logTo io.Writer) error {
+	log := c.logger(logTo)
+	unlock, err := lockData(c.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	n, err := c.node()
+	if err != nil {
+		return err
+	}
+	d, err := n.start(ctx, log)
+	if err != nil {
+		return err
+	}
+	log.Info("listening", "name", n.name, "nats", d.url())
+	if d.ready(ctx, log) {
+		log.Info("nats serves", "name", n.name, "nats", d.url())
+		// Nobody may read it: the server serves all the same.
+		_, _ = fmt.Fprintf(out, "nats serves\n  clients  %s\n  admin    %s\n  stop     Ctrl-C\n", d.url(), n.admin)
+	}
+	<-ctx.Done()
+	log.Info("stopping", "name", n.name)
+	d.handOver()
+	return nil
+}
+
+// ready returns true once JetStream can be used: in a cluster, once most of the servers are
+// there. It gives false when ctx ends first.
+func (n *natsd) ready(ctx context.Context, log *slog.Logger) bool {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for begun, told := time.Now(), time.Now(); !n.server.JetStreamIsCurrent(); {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+		if time.Since(told) > stillWaiting {
+			told = time.Now()
+			log.Warn("waiting for the other servers of the cluster: do they run?", "for", time.Since(begun).Round(time.Second))
+		}
+	}
+	return true
+}
