@@ -25,6 +25,8 @@ type part struct {
 type running interface {
 	// Stop takes no more and answers what was accepted, until ctx ends.
 	Stop(ctx context.Context) error
+	// Failed gives the reason once the part has stopped serving by itself.
+	Failed() <-chan error
 }
 
 // house owns the parts that run, in the order in which they started.
@@ -35,7 +37,7 @@ type house struct {
 
 type opened struct {
 	part
-	running
+	running // nil while it is to be started again
 }
 
 // start starts one part and returns when it serves.
@@ -48,6 +50,63 @@ func (h *house) start(ctx context.Context, p part) error {
 	h.open = append(h.open, opened{p, r})
 	h.log.Info("serving", "part", p.name, "after", time.Since(begun).Round(time.Millisecond))
 	return nil
+}
+
+// How soon a part that failed is started again: at once, and later each time when it fails
+// again before it has served for a while.
+const (
+	againFrom   = 100 * time.Millisecond
+	againMost   = 5 * time.Second
+	servedAgain = time.Minute
+)
+
+// keep sees to it that all parts serve, until ctx ends: one that stops by itself is started
+// again, so that the others, and who is connected, need not go with it.
+func (h *house) keep(ctx context.Context) {
+	var watch sync.WaitGroup
+	for i := range h.open {
+		watch.Go(func() { h.keepOne(ctx, &h.open[i]) })
+	}
+	watch.Wait()
+}
+
+// keepOne is keep for one part, which is its own meanwhile.
+func (h *house) keepOne(ctx context.Context, o *opened) {
+	pause := againFrom
+	for {
+		begun := time.Now()
+		select {
+		case <-ctx.Done():
+			return
+		case err := <-o.Failed():
+			h.log.Error("a part serves no more, it is started again", "part", o.name, "error", err)
+		}
+		if time.Since(begun) > servedAgain {
+			pause = againFrom
+		}
+		within := servicesStopsWithin
+		if o.name == edgeName {
+			within = edgeStopsWithin
+		}
+		if err := h.stopAll([]opened{*o}, within); err != nil {
+			h.log.Warn("what failed did not stop in order", "part", o.name, "error", err)
+		}
+		for o.running = nil; o.running == nil; pause = min(2*pause, againMost) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pause):
+			}
+			r, err := o.start(ctx)
+			switch {
+			case err == nil:
+				o.running = r
+				h.log.Info("serving again", "part", o.name)
+			case ctx.Err() == nil:
+				h.log.Error("a part cannot be started again yet", "part", o.name, "error", err)
+			}
+		}
+	}
 }
 
 // stop stops the edge, so that no more comes in, and then the services side by side: one
@@ -71,6 +130,9 @@ func (h *house) stopAll(parts []opened, within time.Duration) error {
 	var all sync.WaitGroup
 	errs := make([]error, len(parts))
 	for i, o := range parts {
+		if o.running == nil {
+			continue
+		}
 		all.Go(func() {
 			begun := time.Now()
 			if err := o.Stop(ctx); err != nil {

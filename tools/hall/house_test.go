@@ -20,7 +20,10 @@ type fake struct {
 	err   error
 	mu    *sync.Mutex
 	order *[]string
+	ends  chan error
 }
+
+func (f fake) Failed() <-chan error { return f.ends }
 
 func (f fake) Stop(ctx context.Context) error {
 	select {
@@ -80,4 +83,62 @@ func TestStartFails(t *testing.T) {
 	if !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "room: ") || len(h.open) != 0 {
 		t.Errorf("%v with %d parts open", err, len(h.open))
 	}
+}
+
+// TestPartFails: a part that serves no more by itself is stopped and started again, until that
+// succeeds, and the others are left alone. What cannot be started does not keep the house.
+func TestPartFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var order []string
+		note := func(what string) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, what)
+		}
+		h := house{log: natstest.Quiet()}
+		ends := make(chan error, 1)
+		tries := 0
+		chat := part{"chat", func(context.Context) (running, error) {
+			if tries++; tries == 2 || tries > 3 {
+				return nil, errors.New("not yet")
+			}
+			note("chat starts")
+			return fake{name: "chat stops", mu: &mu, order: &order, ends: ends}, nil
+		}}
+		room := part{"room", func(context.Context) (running, error) {
+			return fake{name: "room stops", mu: &mu, order: &order}, nil
+		}}
+		for _, p := range []part{chat, room} {
+			if err := h.start(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		kept := make(chan bool)
+		go func() {
+			defer close(kept)
+			h.keep(ctx)
+		}()
+		ends <- errors.New("an endpoint fell behind")
+		synctest.Wait()
+		time.Sleep(time.Second) // of the bubble's clock
+		want := []string{"chat starts", "chat stops", "chat starts"}
+		mu.Lock()
+		if !slices.Equal(order, want) {
+			t.Errorf("it went %q, want %q", order, want)
+		}
+		mu.Unlock()
+		ends <- errors.New("once more")
+		time.Sleep(time.Minute)
+		cancel()
+		<-kept
+		if err := h.stop(); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if want = append(want, "chat stops", "room stops"); !slices.Equal(order, want) {
+			t.Errorf("it went %q, want %q", order, want)
+		}
+	})
 }

@@ -65,7 +65,7 @@ func (p parts) serve(ctx context.Context, names []string, opened func(addresses)
 		}
 	}
 	opened(at)
-	<-ctx.Done()
+	h.keep(ctx)
 	p.log.Info("stopping")
 	return h.stop()
 }
