@@ -67,6 +67,9 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 		nats.Name(name),
 		nats.CustomInboxPrefix("_INBOX_" + class),
 		nats.MaxReconnects(-1),
+		// Servers tell of each other by addresses that may be good among them only. Who knows
+		// where they can be reached from here is the operator.
+		nats.IgnoreDiscoveredServers(),
 		nats.RetryOnFailedConnect(true),
 		nats.ReconnectBufSize(-1),
 		nats.CustomReconnectDelay(reconnectDelay),

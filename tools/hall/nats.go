@@ -21,6 +21,7 @@ type natsCommand struct {
 
 	Cluster     *listen  `placeholder:"ADDR" help:"Where the other servers of the cluster connect." group:"Cluster"`
 	ClusterName string   `default:"hall" placeholder:"NAME" help:"The cluster's name (${default})." group:"Cluster"`
+	Advertise   string   `name:"cluster-advertise" placeholder:"ADDR" help:"Where the other servers reach --cluster, if that is elsewhere: host:port of a translated address or a proxy." group:"Cluster"`
 	Routes      []string `placeholder:"URL" help:"Where the servers of the cluster listen by their --cluster, such as nats://127.0.0.1:6222; this one's own may be among them." group:"Cluster"`
 
 	logFlags
@@ -31,6 +32,8 @@ func (c *natsCommand) check() error {
 	switch {
 	case c.Cluster == nil && len(c.Routes) > 0:
 		return wrongUse("--routes needs --cluster, where the other servers connect to this one")
+	case c.Cluster == nil && c.Advertise != "":
+		return wrongUse("--cluster-advertise needs --cluster, where the other servers connect to this one")
 	case c.Cluster != nil && len(c.Routes) == 0:
 		return wrongUse("--cluster needs --routes, where the other servers are")
 	case c.Cluster != nil && c.Cluster.port == 0:
@@ -70,7 +73,7 @@ func (c *natsCommand) node() (node, error) {
 	}
 	n := node{
 		data: c.Data, at: c.NATSListen, name: c.Name, admin: c.Admin, monitor: c.Monitor,
-		cluster: c.Cluster, clusterName: c.ClusterName, routes: routes,
+		cluster: c.Cluster, clusterName: c.ClusterName, advertise: c.Advertise, routes: routes,
 	}
 	if n.name == "" {
 		n.name = "hall"

@@ -71,6 +71,7 @@ type node struct {
 
 	cluster     *listen // where the other nodes connect; nil is one server alone
 	clusterName string
+	advertise   string // where the others reach it; empty is at cluster
 	routes      []*url.URL
 }
 
@@ -169,7 +170,7 @@ func (n node) options(password string) (*server.Options, error) {
 	if n.cluster != nil {
 		opts.Cluster = server.ClusterOpts{
 			Name: n.clusterName, Host: n.cluster.host, Port: n.cluster.port,
-			Username: routeUser, Password: password,
+			Username: routeUser, Password: password, Advertise: n.advertise,
 		}
 		opts.Routes = routesAs(n.routes, routeUser, password)
 	}
