@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"gamehall/shared/bus"
 	"gamehall/shared/name"
@@ -69,6 +70,11 @@ func Answer[Req bus.Validator, Resp any](t testing.TB, s *Server, m bus.Method[R
 // The user has no account.
 func (s *Server) SignIn(t testing.TB, user, edge string) session.Record {
 	t.Helper()
+	return signIn(t, s.JetStream(t), user, edge)
+}
+
+func signIn(t testing.TB, js jetstream.JetStream, user, edge string) session.Record {
+	t.Helper()
 	user, err := name.User(user)
 	if err != nil {
 		t.Fatalf("sign in: %v", err)
@@ -77,7 +83,7 @@ func (s *Server) SignIn(t testing.TB, user, edge string) session.Record {
 		User: user, UserID: name.UserID(user), Session: bus.NewID(), State: session.Alive,
 		Since: time.Now().UTC(), Edge: edge, Conn: bus.NewID(), Command: bus.NewID(),
 	}
-	s.put(t, &r)
+	put(t, js, &r)
 	return r
 }
 
@@ -93,13 +99,13 @@ func (s *Server) SignOut(t testing.TB, r session.Record) {
 	}
 }
 
-func (s *Server) put(t testing.TB, r *session.Record) {
+func put(t testing.TB, js jetstream.JetStream, r *session.Record) {
 	t.Helper()
 	data, err := json.Marshal(r)
 	if err != nil {
 		t.Fatalf("sign %s in: %v", r.User, err)
 	}
-	kv, err := s.JetStream(t).KeyValue(Context(t), streams.Sessions)
+	kv, err := js.KeyValue(Context(t), streams.Sessions)
 	if err != nil {
 		t.Fatalf("sign %s in: %v", r.User, err)
 	}
