@@ -18,7 +18,10 @@ import (
 // Connection settings. The client's own defaults give up reconnecting after two minutes,
 // notice a dead server after four, and buffer 8 MB of publishes silently meanwhile.
 const (
-	pingEvery     = 5 * time.Second // two unanswered pings: the server is gone
+	// A server that has not answered the ping of two seconds ago when the second one is due is
+	// gone: one that is frozen, or cut off, is left within 4 s, before an election in its
+	// cluster is over.
+	pingEvery     = 2 * time.Second
 	reconnectWait = 50 * time.Millisecond
 	reconnectMost = 500 * time.Millisecond // a restarted server is found within a second
 	dialTimeout   = 2 * time.Second
@@ -75,7 +78,7 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 		nats.CustomReconnectDelay(reconnectDelay),
 		nats.IgnoreAuthErrorAbort(), // the second refusal would close the connection for good
 		nats.PingInterval(pingEvery),
-		nats.MaxPingsOutstanding(2),
+		nats.MaxPingsOutstanding(1),
 		nats.Timeout(dialTimeout),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {

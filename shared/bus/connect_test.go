@@ -24,7 +24,7 @@ func TestConnectionSettings(t *testing.T) {
 	if o.MaxReconnect != -1 || o.ReconnectBufSize != -1 || !o.IgnoreAuthErrorAbort || !o.RetryOnFailedConnect || !o.AllowReconnect {
 		t.Errorf("it gives up or buffers: %+v", o)
 	}
-	if dead := o.PingInterval * time.Duration(o.MaxPingsOut+1); dead > 20*time.Second {
+	if dead := o.PingInterval * time.Duration(o.MaxPingsOut+1); dead > 5*time.Second {
 		t.Errorf("a dead server is noticed after %v", dead)
 	}
 	for attempt := range 100 {
