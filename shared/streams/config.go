@@ -196,17 +196,24 @@ func shown(v reflect.Value) string {
 	return fmt.Sprintf("%+v", v.Interface())
 }
 
-// attemptFor is how long one request to JetStream may take: far longer than a healthy one,
-// short enough that the one after an election is not late.
-const attemptFor = 2 * time.Second
+// How long one request to JetStream may take. A leader that has just given up drops what
+// reaches it, and nobody says so: the first attempt is far longer than a healthy answer takes
+// and still lets the second one, after a planned change of leaders, come within a second. Each
+// later one is given twice as long, for who is slow and not gone.
+const (
+	firstAttempt = 400 * time.Millisecond
+	attemptFor   = 2 * time.Second
+)
 
 // Retry calls do until it succeeds or fails for good. What a retry can mend (NATS away, an
 // election under way, no answer) is tried again, with back-off, until ctx ends; then it is
 // fault.Unavailable.
 func Retry(ctx context.Context, do func(context.Context) error) error {
+	limit := firstAttempt
 	return retry(ctx, func(ctx context.Context) error {
-		attempt, cancel := context.WithTimeout(ctx, attemptFor)
+		attempt, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
+		limit = min(2*limit, attemptFor)
 		err := do(attempt)
 		if attempt.Err() != nil && ctx.Err() == nil && fault.CodeOf(err) == fault.Unavailable {
 			// A Retry within do saw no more than its attempt, which is over: there is time left.
