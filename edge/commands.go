@@ -219,7 +219,7 @@ func (c *conn) signUp(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		return wire.Reply{}, err
 	}
 	req := authapi.SignUpRequest{Username: cmd.Username, Password: cmd.Password, Trusted: c.trusted}
-	got, err := authapi.SignUp.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
+	got, err := authapi.SignUp.Call(ctx, c.edge.nc, req, bus.Patience(requestFor), bus.TakesLong())
 	if err != nil {
 		if code := fault.CodeOf(err); code != fault.Unavailable && code != fault.Internal { // else it may have been made
 			undo()

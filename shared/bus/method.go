@@ -38,6 +38,10 @@ const (
 	// attemptFor is how long one attempt waits before the same command is sent again: longer
 	// than any healthy answer, short enough that a dead service's copy is asked soon.
 	attemptFor = time.Second
+	// firstAttempt is how long the first attempt waits, and each one after it twice as long, up
+	// to attemptFor: of a copy that died or was frozen with the command, another one is asked
+	// soon, and one that is only slow is not asked often.
+	firstAttempt = 250 * time.Millisecond
 	// leastAttempt is too short for an answer: an attempt cut off so soon would only leave it
 	// unknown whether anybody took the command.
 	leastAttempt = 5 * time.Millisecond
@@ -52,6 +56,7 @@ type callOptions struct {
 	patience time.Duration
 	attempt  time.Duration
 	whole    bool // attempt is all the time there is
+	long     bool // the first attempt is as long as the others
 }
 
 // Patience ends the call with fault.Unavailable once nobody has given a sign of life for d:
@@ -63,6 +68,10 @@ func Patience(d time.Duration) CallOption { return func(o *callOptions) { o.pati
 func Attempt(d time.Duration) CallOption {
 	return func(o *callOptions) { o.attempt, o.patience, o.whole = d, d, true }
 }
+
+// TakesLong is for what a copy may rightly be at for long, such as a password's hash: it is not
+// asked of another one so soon, which would do the work once more.
+func TakesLong() CallOption { return func(o *callOptions) { o.long = true } }
 
 // ErrNobody is in the error of a call that nobody was there to take, however often it was
 // sent: the command was not carried out. Any other fault.Unavailable leaves that open.
@@ -113,8 +122,12 @@ func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opt
 // send repeats msg until somebody answers it for good.
 func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*nats.Msg, error) {
 	alive, wait, nobody := time.Now(), backOff, true
-	for {
+	for next := firstAttempt; ; next *= 2 {
 		limit := o.attempt
+		if !o.whole && !o.long {
+			limit = min(limit, next)
+			next = min(next, limit)
+		}
 		if o.patience > 0 {
 			limit = min(limit, o.patience-time.Since(alive))
 			if !o.whole { // a sign of life is an answer to asking again, so ask in time

@@ -431,7 +431,7 @@ func keepUntil(f error, begun, now time.Time) (until time.Time, keep bool) {
 	if !code.Retry() && code != fault.Internal {
 		return time.Time{}, true
 	}
-	return now.Add(heardFor), now.Sub(begun) > attemptFor/2
+	return now.Add(heardFor), now.Sub(begun) > firstAttempt/2
 }
 
 // guard calls do and turns its panic into an error.

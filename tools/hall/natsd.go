@@ -195,6 +195,9 @@ func safe(opts *server.Options) {
 	opts.MaxPayload = maxPayload
 	opts.SyncAlways = true // an acknowledged line survives a power loss
 	opts.NoSigs = true     // Ctrl-C stops the parts first
+	// A process that is frozen, or cut off, is known to be gone within 6 s: until then it gets
+	// its share of the commands. The server's own way is to ask after two minutes, twice.
+	opts.PingInterval, opts.MaxPingsOut = 2*time.Second, 2
 	// A server of a cluster that stops hands over what it leads, and then its clients.
 	opts.LameDuckDuration, opts.LameDuckGracePeriod = handOver, handOver/10
 }
