@@ -28,6 +28,7 @@ type channel struct {
 	room    string      // a room's name as its events show it
 	held    []*nats.Msg // live messages behind a hole, or from before last was known
 	filling bool
+	dropped int // by sub, as counted
 
 	mu      sync.Mutex       // guards the rest
 	last    uint64           // sequence of the last event in the logs

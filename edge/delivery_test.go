@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"gamehall/edge"
 	"gamehall/shared/event"
 	"gamehall/shared/natstest"
 	"gamehall/shared/streams"
@@ -68,6 +69,50 @@ func TestLostLastLineOfAQuietRoom(t *testing.T) {
 	if !found {
 		t.Error("the room's line was not shown")
 	}
+}
+
+// An edge that does not keep up with NATS drops what finds no room, counts it, and shows it
+// all the same.
+func TestSlowConsumerOfNATS(t *testing.T) {
+	t.Parallel()
+	h := start(t, nil)
+	ann := h.signIn(t, "ann")
+	nc := h.ns.Connect(t)
+	sub, err := nc.SubscribeSync(streams.Live(streams.LobbyChannel))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	h.line(t, "one")
+	had, err := sub.NextMsgWithContext(natstest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sub.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	ann.want("somebody: one")
+	h.edge.Hold(t, func() {
+		for range edge.LiveMost { // what it had, again
+			if err := nc.PublishMsg(&nats.Msg{Subject: had.Subject, Header: had.Header, Data: had.Data}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := nc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		h.edge.Full(t)
+		h.line(t, "two")
+		h.line(t, "three")
+		h.edge.Dropped(t, streams.LobbyChannel, 2)
+	})
+	ann.want("somebody: two", "somebody: three")
+	h.line(t, "four")
+	ann.want("somebody: four")
+	ann.quiet()
+	natstest.Eventually(t, "what was dropped is counted", func() bool { return h.metric(t, "hall_edge_dropped_live_events_total") >= 2 })
 }
 
 // A live message that comes again, or late, is not shown again.

@@ -85,6 +85,24 @@ func (e *Edge) Hold(t *testing.T, do func()) {
 	do()
 }
 
+// LiveMost is how many live messages wait for the hub.
+const LiveMost = liveMost
+
+// Full waits until no more of them find room.
+func (e *Edge) Full(t *testing.T) {
+	t.Helper()
+	natstest.Eventually(t, "the hub's queue is full", func() bool { return len(e.hub.live) == liveMost })
+}
+
+// Dropped waits until so many live messages of a channel have found no room.
+func (e *Edge) Dropped(t *testing.T, channel string, n int) {
+	t.Helper()
+	natstest.Eventually(t, "live messages are dropped", func() bool {
+		dropped, err := e.hub.find(channel).sub.Dropped()
+		return err == nil && dropped >= n
+	})
+}
+
 // Begun tells how many connections have begun a line and not ended it.
 func (e *Edge) Begun() (n int) {
 	for _, c := range e.sessions.all() {

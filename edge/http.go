@@ -23,6 +23,7 @@ type stats struct {
 	events      prometheus.Counter
 	holes       prometheus.Counter
 	gaps        prometheus.Counter
+	dropped     prometheus.Counter
 	poison      prometheus.Counter
 	fenced      prometheus.Counter
 	resumed     prometheus.Counter
@@ -46,11 +47,12 @@ func newStats() *stats {
 		events:  counter("events_total", "Events delivered to the channels of this edge."),
 		holes:   counter("holes_total", "Holes in the live events, filled from the stream."),
 		gaps:    counter("gaps_total", "Holes that could not be filled: no longer kept."),
+		dropped: counter("dropped_live_events_total", "Live events that came faster than the edge took them; holes follow."),
 		poison:  counter("poison_events_total", "Events that could not be read and were skipped."),
 		fenced:  counter("fenced_total", "Leases lost: every session was let go."),
 		resumed: counter("resumed_total", "Sessions that came back on another connection."),
 	}
-	s.registry.MustRegister(s.connections, s.stalled, s.refused, s.closed, s.events, s.holes, s.gaps, s.poison, s.fenced, s.resumed)
+	s.registry.MustRegister(s.connections, s.stalled, s.refused, s.closed, s.events, s.holes, s.gaps, s.dropped, s.poison, s.fenced, s.resumed)
 	return s
 }
 

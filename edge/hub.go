@@ -60,10 +60,15 @@ type tail struct {
 	last map[string]uint64 // by subject; those that told nothing new are missing
 }
 
+// liveMost bounds the live messages that wait for the hub. One that finds no room is dropped
+// by the connection, and counted, and then it is a hole like any other: a hub that does not
+// keep up reads from the stream, in larger pieces.
+const liveMost = 1 << 16
+
 func newHub(ctx context.Context, e *Edge, js jetstream.JetStream) *hub {
 	return &hub{
 		edge: e, log: e.log, js: js, ctx: ctx,
-		live:     make(chan *nats.Msg, 1<<16),
+		live:     make(chan *nats.Msg, liveMost),
 		filled:   make(chan filled, 16),
 		tasks:    newTasks(),
 		tails:    make(chan []tail, 1),
@@ -413,6 +418,9 @@ func (h *hub) check() bool {
 		if ch.known {
 			known = append(known, ch)
 		}
+		if ch.sub != nil {
+			h.count(ch)
+		}
 	}
 	h.mu.Unlock()
 	if len(known) == 0 {
@@ -452,6 +460,17 @@ func (h *hub) check() bool {
 		}
 	})
 	return true
+}
+
+// count counts what the subscription of ch has dropped since it was counted before; h.mu is
+// held.
+func (h *hub) count(ch *channel) {
+	dropped, err := ch.sub.Dropped()
+	if err != nil || dropped <= ch.dropped { // it has ended
+		return
+	}
+	h.edge.stats.dropped.Add(float64(dropped - ch.dropped))
+	ch.dropped = dropped
 }
 
 // compare compares the channels' ends with what was delivered. Everything up to the last of
