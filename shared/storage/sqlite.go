@@ -67,7 +67,7 @@ func checkedSQLite(ctx context.Context, pool *sql.DB) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{db}, nil
+	return &DB{DB: db}, nil
 }
 
 // sqliteDSN names the file at path, which is absolute, with what every connection needs.

@@ -4,31 +4,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"log/slog"
 	"time"
 
 	"github.com/go-gormigrate/gormigrate/v2"
 	"gorm.io/gorm"
 )
 
-// DB is an open database. Its gorm methods may be called by several goroutines.
-type DB struct{ *gorm.DB }
+// DB is an open database. Its gorm methods may be called by several goroutines; [DB.Retry]
+// and [DB.Transact] are what to call them in.
+type DB struct {
+	*gorm.DB
+	schema string // where its tables are in Postgres; empty for SQLite
+}
 
-// Open opens the database in the file at path, makes it if nothing is there, and runs the
-// migrations that have not run on it yet. The folder must exist. The file is readable by
-// its owner alone.
+// Option changes how [Open] works.
+type Option func(*options)
+
+type options struct{ log *slog.Logger }
+
+// Log says where it is told that Open waits for Postgres. The default is slog.Default.
+func Log(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+
+// Open opens the database at a place that [At] gives, or in the file of that path, makes it
+// if nothing is there, and runs the migrations that have not run on it yet. Copies of a
+// service may do so at once. The caller closes the DB.
 //
-// It fails, leaving the file as it is, when the file or its folder cannot be written, when
-// the file is no intact SQLite database, when it has run a migration that is not among
-// migrations (a newer program made it), when a migration fails, or when another program
-// keeps it locked ([IsBusy]). The caller closes the DB.
-func Open(ctx context.Context, path string, migrations []*gormigrate.Migration) (*DB, error) {
-	db, err := openSQLite(ctx, path)
+// A file's folder must exist; the file is readable by its owner alone. Open fails, leaving
+// the file as it is, when the file or its folder cannot be written, when the file is no
+// intact SQLite database, or when another program keeps it locked ([IsBusy]).
+//
+// For a Postgres that does not answer, or is starting, Open waits until ctx ends, and says so
+// in the log. It fails at once when Postgres refuses the user, the password or the database,
+// and when the user may not make what is missing.
+//
+// Either is refused when it has run a migration that is not among migrations (a newer program
+// made it), and when a migration fails.
+func Open(ctx context.Context, at string, migrations []*gormigrate.Migration, opts ...Option) (*DB, error) {
+	o := options{log: slog.Default()}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if isPostgres(at) {
+		return openPostgres(ctx, at, migrations, o.log)
+	}
+	db, err := openSQLite(ctx, at)
 	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+		return nil, fmt.Errorf("open database %s: %w", at, err)
 	}
 	if err := migrate(ctx, db, migrations); err != nil {
-		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", at, err), db.Close())
 	}
 	return db, nil
 }
@@ -49,60 +74,17 @@ func (db *DB) Close() error {
 // IsDuplicate tells whether err came from a row that a unique column or primary key
 // already has.
 func IsDuplicate(err error) bool {
-	return errors.Is(err, gorm.ErrDuplicatedKey) || isSQLiteDuplicate(err)
+	return errors.Is(err, gorm.ErrDuplicatedKey) || isSQLiteDuplicate(err) || isPostgresDuplicate(err)
 }
 
-// IsBusy tells whether err came from a database that was locked by somebody else for the
-// whole of the busy timeout. Nothing was changed; the same may succeed later.
-func IsBusy(err error) bool { return isSQLiteBusy(err) }
+// IsBusy tells whether err came from a database that was locked by somebody else, or out of
+// reach, for the whole of the time that is waited for it. The same may succeed later. Of
+// SQLite nothing was changed; of Postgres that is not known.
+func IsBusy(err error) bool { return isSQLiteBusy(err) || isPostgresBusy(err) }
 
 // IsFull tells whether err came from a disk that took no more. Nothing was changed; the same
 // may succeed when there is space again.
-func IsFull(err error) bool { return isSQLiteFull(err) }
-
-// migrationsTable has one row per migration that has run, its ID.
-const migrationsTable = "migrations"
-
-// migrate runs what has not run yet, in one transaction: killed in between, nothing has
-// happened and the next start does it again. The transaction is ours and not gormigrate's,
-// which goes on without one when it cannot begin.
-func migrate(ctx context.Context, db *DB, migrations []*gormigrate.Migration) error {
-	return db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := refuseNewer(tx, migrations); err != nil {
-			return err
-		}
-		if len(migrations) == 0 {
-			return nil
-		}
-		m := gormigrate.New(tx, &gormigrate.Options{TableName: migrationsTable}, migrations)
-		if err := m.Migrate(); err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
-		return nil
-	})
-}
-
-// refuseNewer fails when a migration has run that is not among those known.
-func refuseNewer(tx *gorm.DB, known []*gormigrate.Migration) error {
-	if !tx.Migrator().HasTable(migrationsTable) {
-		return tx.Error
-	}
-	var unknown []string
-	ids := make([]string, 0, len(known)+1)
-	ids = append(ids, "") // NOT IN wants at least one; no migration has the empty ID
-	for _, m := range known {
-		ids = append(ids, m.ID)
-	}
-	err := tx.Table(migrationsTable).Where("id NOT IN ?", ids).Order("id").Pluck("id", &unknown).Error
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	if len(unknown) > 0 {
-		return fmt.Errorf("it has run migration %s, which this program does not know: a newer version made it, please run that one",
-			strings.Join(unknown, ", "))
-	}
-	return nil
-}
+func IsFull(err error) bool { return isSQLiteFull(err) || isPostgresFull(err) }
 
 // gormConfig is the same for every kind of database.
 func gormConfig() *gorm.Config {

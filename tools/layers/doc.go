@@ -8,7 +8,7 @@
 //   - shared imports shared: fault nothing; bus and name fault; a contract (shared/…api)
 //     fault, bus, name and event; the rest what it likes;
 //   - tools import all, and nobody but tools imports tools;
-//   - shared/natstest is for test files, and for tools.
+//   - shared/natstest and shared/storagetest are for test files, and for tools.
 //
 // Tests are held to the same, save that within shared they may use all of shared: a
 // service's test plays its neighbours instead of importing them. Whatever lies outside

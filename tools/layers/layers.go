@@ -177,8 +177,8 @@ func refuse(from, to string, test bool) string {
 	if place(from) == "tools" {
 		return ""
 	}
-	if to == "shared/natstest" && !test && from != to {
-		return "shared/natstest is for tests"
+	if (to == "shared/natstest" || to == "shared/storagetest") && !test && from != to {
+		return to + " is for tests"
 	}
 	switch place(to) {
 	case "tools":

@@ -96,6 +96,7 @@ func TestCheckFinds(t *testing.T) {
 		{"service to edge", "services/auth/x.go", imports("auth", "edge"), "services must not import the edge"},
 		{"service to tools", "services/auth/x.go", imports("auth", "tools/check"), "nobody imports tools"},
 		{"service to natstest", "services/auth/x.go", imports("auth", "shared/natstest"), "is for tests"},
+		{"service to storagetest", "services/auth/x.go", imports("auth", "shared/storagetest"), "shared/storagetest is for tests"},
 		{"service to its own part", "services/auth/x.go", imports("auth", "services/auth/hash"), ""},
 		{"edge to service", "edge/x.go", imports("edge", "services/chat"), "edge must not import a service"},
 		{"edge's test to service", "edge/x_test.go", imports("edge", "services/chat"), "edge must not import a service"},
