@@ -27,6 +27,9 @@ const (
 	linger = time.Millisecond
 	// writeFor bounds a transaction.
 	writeFor = 5 * time.Second
+	// lastWriteFor bounds it once the service is to stop: what is not stored then comes again,
+	// to another copy or the next start.
+	lastWriteFor = time.Second
 	// retryAfter is when an event comes again that could not be stored or read.
 	retryAfter = 250 * time.Millisecond
 	// tries is how often an event that cannot be read is tried: a newer copy may know it.
@@ -67,7 +70,7 @@ func (s *Service) follow(ctx context.Context) error {
 	defer context.AfterFunc(ctx, fetched.Drain)()
 	for {
 		batch, err := gather(fetched)
-		s.take(context.WithoutCancel(ctx), batch)
+		s.take(ctx, batch)
 		if err != nil && !errors.Is(err, jetstream.ErrNoHeartbeat) {
 			return fmt.Errorf("consume %s: %w", durable, err)
 		}
@@ -90,7 +93,7 @@ func gather(fetched jetstream.MessagesContext) (batch []jetstream.Msg, err error
 	return batch, err
 }
 
-// take stores what the batch says and then acknowledges it.
+// take stores what the batch says and then acknowledges it, also when ctx has ended.
 func (s *Service) take(ctx context.Context, batch []jetstream.Msg) {
 	var all []told
 	var of []jetstream.Msg // whose they are
@@ -108,9 +111,10 @@ func (s *Service) take(ctx context.Context, batch []jetstream.Msg) {
 	if len(all) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeFor)
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeFor)
 	defer cancel()
-	err := s.store.tell(ctx, all)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWriteFor, cancel) })()
+	err := s.store.tell(writing, all)
 	if err != nil {
 		s.log.Error("joined and left are not stored yet", "events", len(all), "error", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"gamehall/shared/accountapi"
 	"gamehall/shared/bus"
 	"gamehall/shared/session"
+	"gamehall/shared/storage"
 	"gamehall/shared/streams"
 )
 
@@ -20,6 +21,7 @@ import (
 type Config struct {
 	NATS     bus.Dialer
 	Replicas int              // of streams and buckets; default 1
+	DB       string           // postgres://…, which all copies share; default "sqlite": account.db in Data
 	Data     string           // folder of account.db, which all copies share; default "data"
 	Bare     bool             // accept a command without Hall-Session for a user who is signed in
 	Log      *slog.Logger     // default slog.Default
@@ -49,8 +51,8 @@ func Run(ctx context.Context, cfg Config) error {
 	return bus.ServeUntil(ctx, s.Stop)
 }
 
-// Start returns once every method is served. It waits for an absent NATS until ctx ends,
-// and fails at once when the database cannot be used. Who called stops the service.
+// Start returns once every method is served. It waits for an absent NATS, and a Postgres that
+// does not answer, until ctx ends, and fails at once when the database cannot be used. Who called stops the service.
 func Start(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -71,7 +73,11 @@ func Start(ctx context.Context, cfg Config) (*Service, error) {
 }
 
 func (s *Service) start(ctx context.Context, cfg Config) (err error) {
-	if s.store, err = openStore(ctx, cfg.Data); err != nil {
+	at, err := storage.At(cfg.DB, cfg.Data, "account")
+	if err != nil {
+		return err
+	}
+	if s.store, err = openStore(ctx, at, s.log); err != nil {
 		return err
 	}
 	s.host, err = session.Serve(ctx, bus.Config{

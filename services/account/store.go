@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/go-gormigrate/gormigrate/v2"
@@ -45,15 +45,13 @@ var migrations = []*gormigrate.Migration{{
 	},
 }}
 
-// store keeps the sessions. Each of its writes is one transaction.
+// store keeps the sessions. Each of its writes is one transaction, which may be repeated: what
+// it writes depends on what it read, and it gives the same when it is done twice.
 type store struct{ db *storage.DB }
 
-// openStore opens account.db in the folder dir, which is made if it is missing.
-func openStore(ctx context.Context, dir string) (*store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
-	}
-	db, err := storage.Open(ctx, filepath.Join(dir, "account.db"), migrations)
+// openStore opens the database at a place of storage.At.
+func openStore(ctx context.Context, at string, log *slog.Logger) (*store, error) {
+	db, err := storage.Open(ctx, at, migrations, storage.Log(log))
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +62,12 @@ func (s *store) close() error { return s.db.Close() }
 
 // tell stores what events say.
 func (s *store) tell(ctx context.Context, all []told) error {
+	// In one order: two copies with the same sessions in another one would wait for each
+	// other's rows.
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b told) int {
+		return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Epoch, b.Epoch))
+	})
 	return s.write(ctx, func(tx *gorm.DB) error {
 		for _, t := range all {
 			have, found, err := one(tx, t.span)
@@ -125,7 +129,8 @@ func (s *store) abandon(ctx context.Context, gone []span) error {
 // open gives the sessions whose end is not known.
 func (s *store) open(ctx context.Context) ([]span, error) {
 	var rows []sessionRow
-	if err := s.db.WithContext(ctx).Where("until IS NULL").Find(&rows).Error; err != nil {
+	err := s.db.Retry(ctx, func(db *gorm.DB) error { return db.Where("until IS NULL").Find(&rows).Error })
+	if err != nil {
 		return nil, fmt.Errorf("read open sessions: %w", err)
 	}
 	all := make([]span, len(rows))
@@ -142,9 +147,11 @@ func (s *store) of(ctx context.Context, userID string) ([]span, error) {
 		Row  sessionRow `gorm:"embedded"`
 		Seen *time.Time
 	}
-	err := s.db.WithContext(ctx).Table("sessions").Select("sessions.*, edges.seen").
-		Joins("LEFT JOIN edges ON edges.id = sessions.edge").
-		Where("sessions.user_id = ?", userID).Find(&rows).Error
+	err := s.db.Retry(ctx, func(db *gorm.DB) error {
+		return db.Table("sessions").Select("sessions.*, edges.seen").
+			Joins("LEFT JOIN edges ON edges.id = sessions.edge").
+			Where("sessions.user_id = ?", userID).Find(&rows).Error
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the sessions of %s: %w", userID, err)
 	}
@@ -159,7 +166,7 @@ func (s *store) of(ctx context.Context, userID string) ([]span, error) {
 }
 
 func (s *store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
-	if err := s.db.WithContext(ctx).Transaction(do); err != nil {
+	if err := s.db.Transact(ctx, do); err != nil {
 		return fmt.Errorf("write sessions: %w", err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/go-gormigrate/gormigrate/v2"
@@ -28,20 +29,21 @@ type account struct {
 // TableName is what gorm calls the table.
 func (account) TableName() string { return "users" }
 
-// migrations are what auth.db went through. The first one has the table's columns written
-// out, so that it stays what it was when account grows.
+// migrations are what the database went through. The first one has the table's columns
+// written out, so that it stays what it was when account grows.
 var migrations = []*gormigrate.Migration{{
 	ID: "0001-users",
 	Migrate: func(tx *gorm.DB) error {
+		at := storage.TimeType(tx)
 		return tx.Exec(`CREATE TABLE users (
 			id text NOT NULL PRIMARY KEY,
 			name text NOT NULL UNIQUE,
 			skeleton text NOT NULL UNIQUE,
 			hash text NOT NULL,
 			command text NOT NULL,
-			created_at datetime NOT NULL,
+			created_at ` + at + ` NOT NULL,
 			passwd_command text NOT NULL DEFAULT '',
-			passwd_at datetime NOT NULL
+			passwd_at ` + at + ` NOT NULL
 		)`).Error
 	},
 }}
@@ -49,9 +51,9 @@ var migrations = []*gormigrate.Migration{{
 // accounts is the table of users; only this file knows gorm.
 type accounts struct{ db *storage.DB }
 
-// openAccounts opens the database; the caller closes it.
-func openAccounts(ctx context.Context, path string) (*accounts, error) {
-	db, err := storage.Open(ctx, path, migrations)
+// openAccounts opens the database at a place of storage.At; the caller closes it.
+func openAccounts(ctx context.Context, at string, log *slog.Logger) (*accounts, error) {
+	db, err := storage.Open(ctx, at, migrations, storage.Log(log))
 	if err != nil {
 		return nil, err
 	}
@@ -71,29 +73,39 @@ func (a *accounts) like(ctx context.Context, id, skeleton string) (u account, fo
 }
 
 func (a *accounts) first(ctx context.Context, where string, args ...any) (u account, found bool, err error) {
-	// Find with a limit, for First takes "none" for an error.
-	tx := a.db.WithContext(ctx).Where(where, args...).Limit(1).Find(&u)
-	if tx.Error != nil {
-		return account{}, false, fmt.Errorf("read account: %w", tx.Error)
+	err = a.db.Retry(ctx, func(db *gorm.DB) error {
+		var have account // gorm would look for what an attempt before has left in it
+		// Find with a limit, for First takes "none" for an error.
+		tx := db.Where(where, args...).Limit(1).Find(&have)
+		u, found = have, tx.RowsAffected > 0
+		return tx.Error
+	})
+	if err != nil {
+		return account{}, false, fmt.Errorf("read account: %w", err)
 	}
-	return u, tx.RowsAffected > 0, nil
+	return u, found, nil
 }
 
-// create stores u. The error is storage.IsDuplicate when its name or look is taken.
+// create stores u. The error is storage.IsDuplicate when its name or look is taken, also by u
+// itself, when that was stored and the connection was lost before anybody could say so.
 func (a *accounts) create(ctx context.Context, u account) error {
-	if err := a.db.WithContext(ctx).Create(&u).Error; err != nil {
+	if err := a.db.Retry(ctx, func(db *gorm.DB) error { return db.Create(&u).Error }); err != nil {
 		return fmt.Errorf("create account %s: %w", u.Name, err)
 	}
 	return nil
 }
 
 // setHash replaces the hash old by hash, in the name of command; done is false when old is
-// not what is stored any more.
+// not what is stored any more, also when command did that already.
 func (a *accounts) setHash(ctx context.Context, id, old, hash, command string) (done bool, err error) {
-	tx := a.db.WithContext(ctx).Model(&account{}).Where("id = ? AND hash = ?", id, old).
-		Updates(map[string]any{"hash": hash, "passwd_command": command, "passwd_at": time.Now().UTC()})
-	if tx.Error != nil {
-		return false, fmt.Errorf("change password: %w", tx.Error)
+	change := map[string]any{"hash": hash, "passwd_command": command, "passwd_at": time.Now().UTC()}
+	err = a.db.Retry(ctx, func(db *gorm.DB) error {
+		tx := db.Model(&account{}).Where("id = ? AND hash = ?", id, old).Updates(change)
+		done = tx.RowsAffected > 0
+		return tx.Error
+	})
+	if err != nil {
+		return false, fmt.Errorf("change password: %w", err)
 	}
-	return tx.RowsAffected > 0, nil
+	return done, nil
 }

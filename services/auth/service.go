@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"gamehall/shared/authapi"
 	"gamehall/shared/bus"
 	"gamehall/shared/session"
+	"gamehall/shared/storage"
 	"gamehall/shared/streams"
 )
 
@@ -27,6 +26,7 @@ const commandsMost = 16384
 type Config struct {
 	NATS     bus.Dialer
 	Replicas int          // of streams and buckets; default 1
+	DB       string       // postgres://…, which copies may share; default "sqlite": auth.db in Data
 	Data     string       // folder of auth.db, made if it is missing; default "data"
 	Bare     bool         // a user who is signed in needs no Hall-Session, a sign-in no edge
 	Log      *slog.Logger // default slog.Default
@@ -96,8 +96,8 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 // Start returns once every method is served. It fails at once for a Config that cannot be
-// and a database that cannot be opened, and waits for NATS until ctx ends. The caller stops
-// the Service.
+// and a database that cannot be opened (see storage.Open), and waits for NATS, and for a
+// Postgres that does not answer, until ctx ends. The caller stops the Service.
 func Start(ctx context.Context, cfg Config) (*Service, error) {
 	cfg, p, err := cfg.withDefaults()
 	if err != nil {
@@ -117,10 +117,11 @@ func Start(ctx context.Context, cfg Config) (*Service, error) {
 }
 
 func (s *Service) start(ctx context.Context) (err error) {
-	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
+	at, err := storage.At(s.cfg.DB, s.cfg.Data, "auth")
+	if err != nil {
 		return err
 	}
-	if s.accounts, err = openAccounts(ctx, filepath.Join(s.cfg.Data, "auth.db")); err != nil {
+	if s.accounts, err = openAccounts(ctx, at, s.log); err != nil {
 		return err
 	}
 	if err := s.addDemo(ctx); err != nil {

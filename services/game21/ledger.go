@@ -1,9 +1,11 @@
 package game21
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-gormigrate/gormigrate/v2"
@@ -35,18 +37,28 @@ type score struct {
 func (score) TableName() string { return "scores" }
 
 var migrations = []*gormigrate.Migration{{
-	ID:      "0001-scores",
-	Migrate: func(tx *gorm.DB) error { return tx.Migrator().CreateTable(&creditedRound{}, &score{}) },
+	ID: "0001-scores",
+	Migrate: func(tx *gorm.DB) error {
+		if err := tx.Migrator().CreateTable(&creditedRound{}, &score{}); err != nil {
+			return err
+		}
+		return storage.Bytewise(tx, "scores", "name")
+	},
 }}
+
+// creditFor is how long a round waits for the database, which holds up the game: a little
+// longer than SQLite waits for a lock. The round is credited later then.
+const creditFor = 2500 * time.Millisecond
 
 // ledger is the scores in SQL. Copies of the service may share one.
 type ledger struct{ db *storage.DB }
 
 // scoresAtOnce is how many rows one statement writes: four values each, and SQLite takes
-// 32,766 a statement.
+// 32,766 a statement, Postgres 65,535.
 const scoresAtOnce = 500
 
-// credit adds the result of a round to the scores, once: fresh is false when it was there.
+// credit adds the result of a round to the scores, once: fresh is false when it was there,
+// also when this call had put it there and a lost connection kept that from being known.
 func (l ledger) credit(ctx context.Context, r Result) (fresh bool, err error) {
 	if !r.Outcome.Ended() {
 		return false, fmt.Errorf("credit round %d: it has not ended (%s)", r.Round, r.Outcome)
@@ -59,7 +71,11 @@ func (l ledger) credit(ctx context.Context, r Result) (fresh bool, err error) {
 		}
 		scores = append(scores, s)
 	}
-	err = l.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, creditFor)
+	defer cancel()
+	// In one order: two copies that credit two rounds would wait for each other's rows.
+	slices.SortFunc(scores, func(a, b score) int { return cmp.Compare(a.UserID, b.UserID) })
+	err = l.db.Transact(ctx, func(tx *gorm.DB) error {
 		if err := tx.Create(&creditedRound{Number: r.Round, ClosedAt: r.ClosedAt.UTC()}).Error; err != nil {
 			return err
 		}
@@ -86,8 +102,12 @@ func (l ledger) credit(ctx context.Context, r Result) (fresh bool, err error) {
 
 // credited gives which of some rounds are in the ledger.
 func (l ledger) credited(ctx context.Context, rounds []uint64) (map[uint64]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, creditFor)
+	defer cancel()
 	var have []uint64
-	err := l.db.WithContext(ctx).Model(&creditedRound{}).Where("number IN ?", rounds).Pluck("number", &have).Error
+	err := l.db.Retry(ctx, func(db *gorm.DB) error {
+		return db.Model(&creditedRound{}).Where("number IN ?", rounds).Pluck("number", &have).Error
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read credited rounds: %w", err)
 	}
@@ -101,7 +121,9 @@ func (l ledger) credited(ctx context.Context, rounds []uint64) (map[uint64]bool,
 // last gives the highest number that was credited, 0 if none.
 func (l ledger) last(ctx context.Context) (uint64, error) {
 	var n uint64
-	err := l.db.WithContext(ctx).Model(&creditedRound{}).Select("COALESCE(MAX(number), 0)").Scan(&n).Error
+	err := l.db.Retry(ctx, func(db *gorm.DB) error {
+		return db.Model(&creditedRound{}).Select("COALESCE(MAX(number), 0)").Scan(&n).Error
+	})
 	if err != nil {
 		return 0, fmt.Errorf("read the last credited round: %w", err)
 	}
@@ -117,7 +139,9 @@ type ranked struct {
 // top gives the best n: most rounds won, among them fewest played, then by name.
 func (l ledger) top(ctx context.Context, n int) ([]ranked, error) {
 	var rows []score
-	err := l.db.WithContext(ctx).Order("won DESC, played, name").Limit(n).Find(&rows).Error
+	err := l.db.Retry(ctx, func(db *gorm.DB) error {
+		return db.Order("won DESC, played, name").Limit(n).Find(&rows).Error
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the best scores: %w", err)
 	}
@@ -136,7 +160,10 @@ func (l ledger) top(ctx context.Context, n int) ([]ranked, error) {
 // it. Who has not played has the rank 0.
 func (l ledger) of(ctx context.Context, userID string) (ranked, error) {
 	var row score
-	err := l.db.WithContext(ctx).Where("user_id = ?", userID).Take(&row).Error
+	err := l.db.Retry(ctx, func(db *gorm.DB) error {
+		row = score{} // gorm would look for what an attempt before has left in it
+		return db.Where("user_id = ?", userID).Take(&row).Error
+	})
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return ranked{}, nil
 	}
@@ -144,8 +171,9 @@ func (l ledger) of(ctx context.Context, userID string) (ranked, error) {
 		return ranked{}, fmt.Errorf("read the score of %s: %w", userID, err)
 	}
 	var better int64
-	err = l.db.WithContext(ctx).Model(&score{}).
-		Where("won > ? OR (won = ? AND played < ?)", row.Won, row.Won, row.Played).Count(&better).Error
+	err = l.db.Retry(ctx, func(db *gorm.DB) error {
+		return db.Model(&score{}).Where("won > ? OR (won = ? AND played < ?)", row.Won, row.Won, row.Played).Count(&better).Error
+	})
 	if err != nil {
 		return ranked{}, fmt.Errorf("read the rank of %s: %w", userID, err)
 	}

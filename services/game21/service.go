@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"time"
 
 	"gamehall/shared/bus"
@@ -22,6 +20,7 @@ import (
 type Config struct {
 	NATS     bus.Dialer
 	Replicas int          // of streams and buckets; default 1
+	DB       string       // postgres://…, which copies may share; default "sqlite": game21.db in Data
 	Data     string       // folder of game21.db, made if it is missing; default "data"
 	Bare     bool         // accept a command without Hall-Session for a user who is signed in
 	Log      *slog.Logger // default slog.Default
@@ -94,7 +93,7 @@ type Service struct {
 }
 
 // Start returns once every endpoint is known to NATS and the rounds go on. It waits for
-// NATS until ctx ends. It fails when a round would not fit into its period, when the
+// NATS, and for a Postgres that does not answer, until ctx ends. It fails when a round would not fit into its period, when the
 // database cannot be used (see storage.Open), or when a stream is not as it should be (see
 // streams.Ensure).
 func Start(ctx context.Context, cfg Config) (_ *Service, err error) {
@@ -110,10 +109,11 @@ func Start(ctx context.Context, cfg Config) (_ *Service, err error) {
 			err = errors.Join(fmt.Errorf("start game21: %w", err), s.release(context.WithoutCancel(ctx)))
 		}
 	}()
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+	at, err := storage.At(cfg.DB, cfg.Data, "game21")
+	if err != nil {
 		return nil, err
 	}
-	if s.db, err = storage.Open(ctx, filepath.Join(cfg.Data, "game21.db"), migrations); err != nil {
+	if s.db, err = storage.Open(ctx, at, migrations, storage.Log(cfg.Log)); err != nil {
 		return nil, err
 	}
 	s.ledger = ledger{s.db}
