@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"gamehall/shared/bus"
+	"gamehall/shared/storage"
 )
 
 // partFlags are the settings of the parts. The tag part names those that a flag is for;
 // without it the flag is for all.
 type partFlags struct {
 	Data     string   `default:"data" type:"folder" placeholder:"DIR" help:"Folder of the databases, and of the embedded NATS (${default})." group:"Where" part:"auth,account,game21"`
-	DB       string   `name:"db" default:"sqlite" placeholder:"WHAT" help:"sqlite: one file a service under --data (${default})." group:"Where" part:"auth,account,game21"`
+	DB       string   `name:"db" default:"sqlite" placeholder:"WHAT" help:"sqlite: one file a service under --data; or postgres://user:password@host:5432/database, for copies of a service on several machines (${default})." group:"Where" part:"auth,account,game21"`
 	NATS     []string `name:"nats" placeholder:"URL" help:"Existing NATS servers, such as nats://user:password@host:4222." group:"Where"`
 	Admin    string   `name:"nats-admin" type:"path" placeholder:"FILE" help:"File with the administrator's password of --nats, as nats-admin.txt is." group:"Where"`
 	Replicas int      `default:"1" placeholder:"N" help:"Copies that NATS keeps of everything: 1, or in a cluster named with --nats 3 or 5 (${default})." group:"Where"`
@@ -55,11 +56,8 @@ type partFlags struct {
 // check refuses what cannot be. here tells whether everything that this process listens on
 // or connects to is loopback.
 func (f *partFlags) check(here bool) error {
-	if f.DB != "sqlite" {
-		if strings.HasPrefix(f.DB, "postgres://") || strings.HasPrefix(f.DB, "postgresql://") {
-			return wrongUse("--db: this version keeps its data in SQLite only, under --data: leave --db out")
-		}
-		return wrongUse("--db %s: it can be sqlite: leave --db out", f.DB)
+	if err := storage.Check(f.DB); err != nil { // which tells no password
+		return wrongUse("--db: %w", err)
 	}
 	for _, u := range f.NATS {
 		if err := checkURL(u); err != nil {

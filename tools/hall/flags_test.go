@@ -124,8 +124,11 @@ func TestRefused(t *testing.T) {
 		{up("--tcp", "7021"), "host:port"},
 		{up("--tcp", "127.0.0.1:port"), "port"},
 		{up("--tcp", "127.0.0.1:65536"), "65535"},
-		{up("--db", "postgres://u:secret@h/db"), "SQLite"},
-		{up("--db", "mysql"), "sqlite"},
+		{up("--db", "mysql"), "--db: it can be sqlite"},
+		{up("--db", "mysql://u:secret@h/db"), "postgres://user:password@host:5432/database"},
+		{up("--db", "postgres://u:sec#secret@h/db"), "%40 for @"},
+		{up("--db", "postgres://u:secret@h/db?sslmode=secret"), "sslmode"},
+		{run("room", "--nats", "nats://h:1", "--db", "postgres://u:secret@h/db"), "--db is for auth, account, game21"},
 		{up("--replicas", "2"), "1, 3 or 5"},
 		{up("--rate", "-1"), "--rate"},
 		{up("--rate", "NaN"), "--rate"},
@@ -196,6 +199,9 @@ func TestOrigins(t *testing.T) {
 	up := parsedUp(t, "--allow-origin", "https://Hall.Example:443", "--allow-origin", "http://127.0.0.1:8080,http://[::1]:80")
 	if got, want := up.allowOrigins(), []string{"https://hall.example", "http://127.0.0.1:8080", "http://[::1]"}; !slices.Equal(got, want) {
 		t.Errorf("--allow-origin is %v, want %v", got, want)
+	}
+	if up := parsedUp(t, "--db", "postgres://u:p%40ss@h/db"); up.DB != "postgres://u:p%40ss@h/db" {
+		t.Errorf("--db is %s", up.DB)
 	}
 	if up := parsedUp(t, "--nats", "nats://127.0.0.1:4222", "--replicas", "3"); up.Replicas != 3 {
 		t.Errorf("--replicas is %d, want 3 in a cluster", up.Replicas)

@@ -155,7 +155,7 @@ func (p parts) part(name string, at *addresses) part {
 	start := map[string]func(context.Context) (running, error){
 		"auth": func(ctx context.Context) (running, error) {
 			cfg := auth.Config{
-				NATS: dialer, Replicas: f.Replicas, Data: f.Data, Bare: p.bare, Log: p.log,
+				NATS: dialer, Replicas: f.Replicas, DB: f.DB, Data: f.Data, Bare: p.bare, Log: p.log,
 				PasswordMin: f.passwordMin(), PasswordHash: f.PasswordHash.String(), FormerEdges: p.lives.former(),
 			}
 			if f.demo() {
@@ -165,7 +165,7 @@ func (p parts) part(name string, at *addresses) part {
 		},
 		"account": func(ctx context.Context) (running, error) {
 			return started(account.Start(ctx, account.Config{
-				NATS: dialer, Replicas: f.Replicas, Data: f.Data, Bare: p.bare, Log: p.log,
+				NATS: dialer, Replicas: f.Replicas, DB: f.DB, Data: f.Data, Bare: p.bare, Log: p.log,
 			}))
 		},
 		"chat": func(ctx context.Context) (running, error) {
@@ -181,7 +181,7 @@ func (p parts) part(name string, at *addresses) part {
 		},
 		"game21": func(ctx context.Context) (running, error) {
 			return started(game21.Start(ctx, game21.Config{
-				NATS: dialer, Replicas: f.Replicas, Data: f.Data, Bare: p.bare, Log: p.log,
+				NATS: dialer, Replicas: f.Replicas, DB: f.DB, Data: f.Data, Bare: p.bare, Log: p.log,
 				Period: f.Game21Period, Duration: f.Game21Duration, First: f.Game21First, Solvable: f.Game21Solvable,
 				Zone: time.Local,
 			}))
