@@ -145,7 +145,9 @@ func (e *Edge) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start edge: %w", err)
 	}
-	if err := streams.Ensure(ctx, js, streams.Options{Replicas: e.cfg.Replicas}); err != nil {
+	// No more than what it uses: an edge has no business with the sessions.
+	mine := streams.Options{Replicas: e.cfg.Replicas, Only: []string{streams.Events, streams.Edges}}
+	if err := streams.Ensure(ctx, js, mine); err != nil {
 		return fmt.Errorf("start edge: %w", err)
 	}
 	for i := range max(1, runtime.GOMAXPROCS(0)) {

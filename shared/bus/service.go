@@ -492,9 +492,12 @@ func (e *endpoint) repeat(msg, kept *nats.Msg) {
 	e.send(msg, kept)
 }
 
-// inboxes is what every reply subject starts with: _INBOX.… of the nats CLI, _INBOX_<class>.…
-// of our own.
-const inboxes = "_INBOX"
+// inbox tells whether a reply subject may be answered to: _INBOX.… of the nats CLI,
+// _INBOX_<class>.… of our own, and _R_.…, which stands for that of somebody in another account;
+// the server makes it, and refuses it from anybody else.
+func inbox(reply string) bool {
+	return strings.HasPrefix(reply, "_INBOX") || strings.HasPrefix(reply, "_R_.")
+}
 
 // send publishes answer to who sent msg; a message without a reply subject gets none.
 func (e *endpoint) send(msg, answer *nats.Msg) {
@@ -504,7 +507,7 @@ func (e *endpoint) send(msg, answer *nats.Msg) {
 		}
 		return
 	}
-	if !strings.HasPrefix(msg.Reply, inboxes) {
+	if !inbox(msg.Reply) {
 		// The caller chose the subject, and a service may publish where the caller may not:
 		// its answer would stand in the hall's log as an event.
 		e.s.log.Warn("no answer to a subject that is no inbox", "subject", e.subject, "reply", msg.Reply)

@@ -42,6 +42,12 @@ const (
 type Options struct {
 	Replicas int           // of every stream and bucket; default 1
 	KeptFor  time.Duration // of HALL_EVENTS; default [KeptFor]
+	Only     []string      // the streams and buckets to ensure, by the names above; default all
+}
+
+// wants tells whether the stream of that name is to be ensured.
+func (o Options) wants(name string) bool {
+	return o.Only == nil || slices.Contains(o.Only, strings.TrimPrefix(name, "KV_"))
 }
 
 func (o Options) withDefaults() Options {
@@ -122,6 +128,9 @@ func bucket(name, description string, ttl time.Duration, replicas int) jetstream
 // fields that differ. Several parts may call it at the same time.
 func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 	for _, want := range configs(o.withDefaults()) {
+		if !o.wants(want.Name) {
+			continue
+		}
 		err := Retry(ctx, func(ctx context.Context) error { return ensure(ctx, js, want) })
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", want.Name, err)

@@ -8,6 +8,8 @@ import (
 	"math"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +26,7 @@ type partFlags struct {
 	DB       string   `name:"db" default:"sqlite" placeholder:"WHAT" help:"sqlite: one file a service under --data; or postgres://user:password@host:5432/database, for copies of a service on several machines (${default})." group:"Where" part:"auth,account,game21"`
 	NATS     []string `name:"nats" placeholder:"URL" help:"Existing NATS servers, such as nats://user:password@host:4222." group:"Where"`
 	Admin    string   `name:"nats-admin" type:"path" placeholder:"FILE" help:"File with the administrator's password of --nats, as nats-admin.txt is." group:"Where"`
+	Nkey     string   `name:"nats-nkey" type:"path" placeholder:"PATH" help:"File with the nkey for --nats, or a folder with one for each part, such as auth.nk; hall keys makes them." group:"Where"`
 	Replicas int      `default:"1" placeholder:"N" help:"Copies that NATS keeps of everything: 1, or in a cluster named with --nats 3 or 5 (${default})." group:"Where"`
 
 	TCP              listen         `name:"tcp" default:"127.0.0.1:7021" placeholder:"ADDR" help:"Where players connect (${default}; port 0 takes a free one)." group:"Edge" part:"edge"`
@@ -64,8 +67,13 @@ func (f *partFlags) check(here bool) error {
 			return err
 		}
 	}
-	if f.Admin != "" && (len(f.NATS) == 0 || !anonymous(f.NATS)) {
+	switch {
+	case f.Admin != "" && (len(f.NATS) == 0 || !anonymous(f.NATS)):
 		return wrongUse("--nats-admin is for a --nats without user and password")
+	case f.Nkey != "" && (len(f.NATS) == 0 || !anonymous(f.NATS)):
+		return wrongUse("--nats-nkey is for a --nats without user and password")
+	case f.Nkey != "" && f.Admin != "":
+		return wrongUse("--nats-nkey and --nats-admin are both credentials: give one")
 	}
 	if !slices.Contains([]int{1, 3, 5}, f.Replicas) {
 		return wrongUse("--replicas %d: it can be 1, 3 or 5", f.Replicas)
@@ -147,16 +155,28 @@ func checkURL(text string) error {
 	return nil
 }
 
+// dialers says where a part's NATS is and as whom it connects.
+type dialers func(part string, log *slog.Logger) (bus.Dialer, error)
+
 // remote connects parts to the NATS that is there. It waits for the file of --nats-admin, which
 // a server that is starting too may be about to make.
-func (f *partFlags) remote(ctx context.Context, log *slog.Logger) (func(*slog.Logger) bus.Dialer, error) {
+func (f *partFlags) remote(ctx context.Context, log *slog.Logger) (dialers, error) {
+	if f.Nkey != "" {
+		return func(part string, log *slog.Logger) (bus.Dialer, error) {
+			file := f.Nkey
+			if info, err := os.Stat(file); err == nil && info.IsDir() {
+				file = filepath.Join(file, part+seedExt)
+			}
+			return keyed(f.NATS, file, log)
+		}, nil
+	}
 	password, err := "", error(nil)
 	if f.Admin != "" {
 		if password, err = awaitPassword(ctx, f.Admin, log); err != nil {
 			return nil, err
 		}
 	}
-	return func(log *slog.Logger) bus.Dialer { return remote(f.NATS, password, log) }, nil
+	return func(_ string, log *slog.Logger) (bus.Dialer, error) { return remote(f.NATS, password, log), nil }, nil
 }
 
 // redacted is the URLs for people, without passwords.

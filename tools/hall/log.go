@@ -28,9 +28,10 @@ func (f logFlags) logger(w io.Writer) *slog.Logger {
 // who looks for a fault in NATS, not to who runs a hall. The server's own loggers end the
 // process at a fatal error; this one keeps the first, and startNATS returns it.
 type serverLog struct {
-	log   *slog.Logger
-	mu    sync.Mutex
-	fatal error
+	log    *slog.Logger
+	anyone string // the key of who gives no credentials, if they may connect
+	mu     sync.Mutex
+	fatal  error
 }
 
 // Noticef logs at debug level.
@@ -57,7 +58,7 @@ func (l *serverLog) Warnf(format string, v ...any) {
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	if strings.Contains(text, "Publish Violation") || strings.Contains(text, "Subscription Violation") {
-		l.log.Warn("nats refused what is not permitted", "says", nkey.ReplaceAllString(text, "nobody"))
+		l.log.Warn("nats refused what is not permitted", "says", l.who(text))
 		return
 	}
 	if strings.HasPrefix(text, "Error trying to connect to route") {
@@ -67,7 +68,18 @@ func (l *serverLog) Errorf(format string, v ...any) {
 	l.log.Error("nats server", "says", text)
 }
 
-// nkey is how the server names who gave no credentials: by a key that it was given for them.
+// who names who gave no credentials in what the server says: it knows them by a key that it
+// was given for them.
+func (l *serverLog) who(text string) string {
+	return nkey.ReplaceAllStringFunc(text, func(match string) string {
+		if l.anyone != "" && strings.Contains(match, l.anyone) {
+			return "nobody"
+		}
+		return match
+	})
+}
+
+// nkey is how the server names who has a key.
 var nkey = regexp.MustCompile(`(?i)nkey[: ]"?U[A-Z2-7]{55}"?`)
 
 // Fatalf keeps the error.

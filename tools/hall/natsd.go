@@ -117,7 +117,7 @@ func launchNATS(ctx context.Context, opts *server.Options, log *slog.Logger) (*n
 	if err != nil {
 		return nil, fmt.Errorf("nats: %w", err)
 	}
-	out := &serverLog{log: log}
+	out := &serverLog{log: log, anyone: opts.NoAuthUser}
 	srv.SetLoggerV2(out, false, false, false)
 	srv.Start()
 	d := &natsd{server: srv, log: log}
@@ -192,7 +192,9 @@ func routesAs(routes []*url.URL, user, password string) []*url.URL {
 
 // safe sets what the hall's promises stand on.
 func safe(opts *server.Options) {
-	opts.MaxPayload = maxPayload
+	if opts.MaxPayload == 0 {
+		opts.MaxPayload = maxPayload
+	}
 	opts.SyncAlways = true // an acknowledged line survives a power loss
 	opts.NoSigs = true     // Ctrl-C stops the parts first
 	// A process that is frozen, or cut off, is known to be gone within 6 s: until then it gets
@@ -237,7 +239,10 @@ func anyoneKey() (string, error) {
 	return pair.PublicKey()
 }
 
-// dialer connects parts as the administrator, without a socket.
+// dialers connect every part as the administrator, without a socket.
+func (n *natsd) dialers(_ string, log *slog.Logger) (bus.Dialer, error) { return n.dialer(log), nil }
+
+// dialer connects as the administrator, without a socket.
 func (n *natsd) dialer(log *slog.Logger) bus.Dialer {
 	as := func(user string) bus.Dialer {
 		return bus.Dialer{InProcess: n.server, Options: []nats.Option{nats.UserInfo(user, n.password)}, Log: log}
@@ -336,6 +341,33 @@ func newPassword() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails since Go 1.24
 	return hex.EncodeToString(b[:])
+}
+
+// keyed connects a part of a class to the NATS at urls with the nkey in a file. Its services
+// hear as who has the key beside it, if there is one: auth-listener.nk beside auth.nk.
+func keyed(urls []string, file string, log *slog.Logger) (bus.Dialer, error) {
+	as := func(file string) (bus.Dialer, error) {
+		key, err := nats.NkeyOptionFromSeed(file)
+		if err != nil {
+			return bus.Dialer{}, fmt.Errorf("--nats-nkey: %s: %w", file, err)
+		}
+		return bus.Dialer{URL: strings.Join(urls, ","), Options: []nats.Option{key}, Log: log}, nil
+	}
+	d, err := as(file)
+	if err != nil {
+		return d, err
+	}
+	ext := filepath.Ext(file)
+	beside := strings.TrimSuffix(file, ext) + listenerExt + ext
+	if _, err := os.Stat(beside); errors.Is(err, fs.ErrNotExist) {
+		return d, nil
+	}
+	listener, err := as(beside)
+	if err != nil {
+		return d, err
+	}
+	d.Listener = &listener
+	return d, nil
 }
 
 // remote connects parts to the NATS at urls, with the administrator's password unless it is

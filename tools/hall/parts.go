@@ -34,7 +34,7 @@ const stillWaiting = 5 * time.Second
 // parts makes parts of the flags.
 type parts struct {
 	flags *partFlags
-	nats  func(*slog.Logger) bus.Dialer
+	nats  dialers
 	bare  bool   // a person with the nats CLI may play without a session's id
 	lives *lives // the edges of this data folder; nil when it keeps no account of them
 	log   *slog.Logger
@@ -81,13 +81,16 @@ func (f *partFlags) portsFree(ctx context.Context) error {
 
 // waitForNATS returns once NATS and its JetStream answer, and tells while they do not. That
 // they are absent is no error, they may be starting too; that they refuse our credentials,
-// or let us do too little, is one.
-func (p parts) waitForNATS(ctx context.Context) error {
+// or let us do too little, is one. It asks as the part that is named.
+func (p parts) waitForNATS(ctx context.Context, as string) error {
 	at := redacted(p.flags.NATS)
-	dialer := p.nats(p.log)
+	dialer, err := p.nats(as, p.log)
+	if err != nil {
+		return err
+	}
 	// What this connection meets is told here.
 	dialer.Options = append(dialer.Options, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-	nc, err := dialer.Connect("hall")
+	nc, err := dialer.Connect(as + " start")
 	if err != nil {
 		return err
 	}
@@ -151,7 +154,11 @@ type addresses struct{ tcp, http string }
 
 // part makes the named part of the flags. The edge tells its addresses in at.
 func (p parts) part(name string, at *addresses) part {
-	f, dialer := p.flags, p.nats(p.log)
+	f := p.flags
+	dialer, err := p.nats(name, p.log)
+	if err != nil {
+		return part{name: name, start: func(context.Context) (running, error) { return nil, err }}
+	}
 	start := map[string]func(context.Context) (running, error){
 		"auth": func(ctx context.Context) (running, error) {
 			cfg := auth.Config{

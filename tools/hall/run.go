@@ -48,7 +48,7 @@ func (c *runCommand) run(ctx context.Context, _, logTo io.Writer) error {
 			return err
 		}
 	}
-	if err := p.waitForNATS(ctx); err != nil {
+	if err := p.waitForNATS(ctx, c.Parts[0]); err != nil {
 		return err
 	}
 	return p.serve(ctx, c.Parts, func(addresses) { log.Info("all parts serve") })

@@ -73,7 +73,7 @@ func (c *upCommand) run(ctx context.Context, out, logTo io.Writer) (err error) {
 		if p.nats, err = c.remote(ctx, log); err != nil {
 			return err
 		}
-		if err := p.waitForNATS(ctx); err != nil {
+		if err := p.waitForNATS(ctx, edgeName); err != nil {
 			return err
 		}
 	} else {
@@ -82,7 +82,7 @@ func (c *upCommand) run(ctx context.Context, out, logTo io.Writer) (err error) {
 			return err
 		}
 		defer server.stop()
-		p.nats, at = server.dialer, server.url()
+		p.nats, at = server.dialers, server.url()
 	}
 	return p.serve(ctx, partNames, func(edge addresses) { c.tell(out, edge, at) })
 }
