@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"gamehall/shared/authapi"
+	"gamehall/shared/bus"
 	"gamehall/shared/fault"
 	"gamehall/shared/name"
 )
@@ -18,6 +19,10 @@ func (s *Service) signIn(ctx context.Context, req authapi.SignInRequest) (authap
 	if err != nil {
 		return authapi.SignInResponse{}, err
 	}
+	// Who is trusted may have waited for the hash for minutes; for NATS nobody waits longer
+	// than for any command.
+	ctx, cancel := context.WithTimeout(ctx, bus.CallFor)
+	defer cancel()
 	r, err := s.claim(ctx, user, req)
 	if err != nil {
 		return authapi.SignInResponse{}, err
