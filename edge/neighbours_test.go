@@ -45,7 +45,13 @@ type neighbours struct {
 	rooms map[string]string // by user: the room
 }
 
-func (n *neighbours) start(t *testing.T, ns *natstest.Server) {
+// server is one NATS server, or a cluster.
+type server interface {
+	Dialer() bus.Dialer
+	JetStream(t testing.TB) jetstream.JetStream
+}
+
+func (n *neighbours) start(t *testing.T, ns server) {
 	t.Helper()
 	ctx := natstest.Context(t)
 	n.js, n.ends, n.away, n.rooms = ns.JetStream(t), make(chan string, 1000), make(chan string, 1000), map[string]string{}
