@@ -1,0 +1,83 @@
+package crowd
+
+import (
+	"math/big"
+	"math/rand/v2"
+	"strconv"
+)
+
+// term is an expression and its value.
+type term struct {
+	text  string
+	value *big.Rat
+}
+
+// expression draws an answer to a round: mostly one that counts, now and then a good one, one
+// that is over 21, or one that is refused.
+func expression(draw *rand.Rand, numbers []int) string {
+	if len(numbers) != 4 {
+		return "1+2+3+4"
+	}
+	switch draw.IntN(12) {
+	case 0:
+		return "1+"
+	case 1:
+		return strconv.Itoa(numbers[0]) + "+99"
+	case 2, 3:
+		if t, found := look(draw, numbers, func(v *big.Rat) bool { return v.Cmp(big.NewRat(21, 1)) == 0 }); found {
+			return t.text
+		}
+	case 4:
+		if t, found := look(draw, numbers, func(v *big.Rat) bool { return v.Cmp(big.NewRat(21, 1)) > 0 }); found {
+			return t.text
+		}
+	}
+	t, _ := look(draw, numbers, func(v *big.Rat) bool { return v.Cmp(big.NewRat(21, 1)) < 0 })
+	return t.text
+}
+
+// look draws expressions until one's value is as wanted.
+func look(draw *rand.Rand, numbers []int, wanted func(*big.Rat) bool) (term, bool) {
+	var t term
+	for range 3000 {
+		drawn, ok := any21(draw, numbers)
+		if !ok {
+			continue
+		}
+		if t = drawn; wanted(t.value) {
+			return t, true
+		}
+	}
+	return t, false
+}
+
+// any21 draws an expression that uses each number once; false when it divides by zero.
+func any21(draw *rand.Rand, numbers []int) (term, bool) {
+	var terms []term
+	for _, n := range numbers {
+		terms = append(terms, term{strconv.Itoa(n), big.NewRat(int64(n), 1)})
+	}
+	for len(terms) > 1 {
+		draw.Shuffle(len(terms), func(i, j int) { terms[i], terms[j] = terms[j], terms[i] })
+		a, b := terms[0], terms[1]
+		v := new(big.Rat)
+		op := "+-*/"[draw.IntN(4)]
+		switch op {
+		case '+':
+			v.Add(a.value, b.value)
+		case '-':
+			v.Sub(a.value, b.value)
+		case '*':
+			v.Mul(a.value, b.value)
+		default:
+			if b.value.Sign() == 0 {
+				return term{}, false
+			}
+			v.Quo(a.value, b.value)
+		}
+		terms = append(terms[2:], term{"(" + a.text + string(op) + b.text + ")", v})
+	}
+	t := terms[0]
+	t.text = t.text[1 : len(t.text)-1] // no need for the outermost
+	return t, true
+}

@@ -1,0 +1,73 @@
+package check
+
+import (
+	"fmt"
+	"time"
+)
+
+// Scenario is a fixed schedule that shows one promise.
+type Scenario string
+
+// The scenarios.
+const (
+	// Rolling stops and starts every process, one after the other: nothing is lost, no second
+	// is without an acknowledgement, and no client reconnects more than once for an edge.
+	Rolling Scenario = "rolling"
+	// Leader kills the leader of the events again and again: writes are back within 10 s, and
+	// no client is disconnected.
+	Leader Scenario = "leader"
+	// Follower kills a follower again and again: nobody notices.
+	Follower Scenario = "follower"
+)
+
+// Scenarios are all of them.
+func Scenarios() []Scenario { return []Scenario{Rolling, Leader, Follower} }
+
+// plan is the schedule, as far as it fits into length.
+func (s Scenario) plan(length time.Duration) []Planned {
+	var plan []Planned
+	add := func(f Planned) bool {
+		if f.At+f.For > length {
+			return false
+		}
+		plan = append(plan, f)
+		return true
+	}
+	switch s {
+	case Rolling:
+		at := 5 * sec
+		for n := range copies {
+			for _, service := range services {
+				add(Planned{At: at, For: sec, Kind: TermIt, Target: copyOf(service, n+1)})
+				at += 3 * sec
+			}
+		}
+		for n := range copies {
+			add(Planned{At: at, For: sec, Kind: TermIt, Target: edgeOf(n + 1)})
+			at += 10 * sec
+		}
+		for n := range nodes {
+			add(Planned{At: at, For: sec, Kind: TermIt, Target: nodeOf(n + 1)})
+			at += 10 * sec
+		}
+	case Leader, Follower:
+		target := leader
+		if s == Follower {
+			target = follower
+		}
+		for at := 5 * sec; add(Planned{At: at, For: 2 * sec, Kind: KillIt, Target: target}); {
+			at += 25 * sec
+		}
+	}
+	return plan
+}
+
+// ParseScenario reads the name of one; empty is none.
+func ParseScenario(name string) (Scenario, error) {
+	for _, s := range append(Scenarios(), "") {
+		if string(s) == name {
+			return s, nil
+		}
+	}
+	return "", fmt.Errorf("%q is no scenario: there are rolling, leader and follower", name)
+}
