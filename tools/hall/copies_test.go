@@ -28,6 +28,9 @@ type copies struct {
 
 var allServe = regexp.MustCompile(`msg="all parts serve"`)
 
+// edgeID finds the ids that an edge has had.
+var edgeID = regexp.MustCompile(`msg="edge has its lease" service=edge edge=(\w+)`)
+
 // openCopies starts NATS.
 func openCopies(t *testing.T) *copies {
 	t.Helper()
