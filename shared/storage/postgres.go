@@ -65,7 +65,9 @@ func openPostgres(ctx context.Context, at string, migrations []*gormigrate.Migra
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	shown := Shown(at)
-	db, err := gorm.Open(gormpostgres.New(gormpostgres.Config{Conn: postgresPool(cfg)}), gormConfig())
+	settings := gormConfig()
+	settings.DisableAutomaticPing = true // it would be one without ctx, and the server may be away
+	db, err := gorm.Open(gormpostgres.New(gormpostgres.Config{Conn: postgresPool(cfg)}), settings)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", shown, err)
 	}

@@ -17,9 +17,9 @@ import (
 	"gorm.io/gorm"
 )
 
-// children are what this test binary does instead of tests when childEnv names one. Each
+// Children are what this test binary does instead of tests when childEnv names one. Each
 // gets the database's path, tells on standard output how far it is, and is killed.
-var children = map[string]func(path string) error{
+var Children = map[string]func(path string) error{
 	"write":   childWrites,
 	"migrate": childMigrates,
 	"open":    childOpens,
@@ -32,7 +32,7 @@ const (
 
 // RunChild does what childEnv asks for and exits; it returns when it asks for nothing.
 func RunChild() {
-	child, ok := children[os.Getenv(childEnv)]
+	child, ok := Children[os.Getenv(childEnv)]
 	if !ok {
 		return
 	}
