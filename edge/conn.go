@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,12 +17,11 @@ import (
 	"golang.org/x/time/rate"
 
 	"gamehall/shared/event"
-	"gamehall/shared/fault"
 	"gamehall/shared/wire"
 )
 
-// conn is a connection. Its reading goroutine carries out its commands one after the other;
-// whatever is sent goes through out, by a writer.
+// conn is a connection. Its reader carries out its commands one after the other; whatever is
+// sent goes through out, by a writer.
 type conn struct {
 	id      string
 	edge    *Edge
@@ -64,71 +62,8 @@ type conn struct {
 	hungUp  bool          // the client sends no more
 	away    bool          // auth was told so
 	telling chan struct{} // closed when auth has been told
-}
-
-// serve reads commands until the connection ends.
-func (c *conn) serve(in *input) {
-	defer c.edge.gone(c)
-	defer c.linger(in)
-	defer func() {
-		if p := recover(); p != nil {
-			c.edge.log.Error("connection closed by a panic", "conn", c.id, "panic", p, "stack", string(debug.Stack()))
-			c.broken()
-		}
-	}()
-	limits := &pace{}
-	if r := c.edge.cfg.Rate; r > 0 {
-		limits.rate = rate.NewLimiter(rate.Limit(r), c.edge.cfg.Burst)
-	}
-	if err := c.handshake(); err != nil {
-		c.edge.log.Debug("no tls", "conn", c.id, "error", err)
-		c.broken()
-		return
-	}
-	commands, err := c.open(in, limits)
-	for err == nil {
-		var cmd wire.Command
-		cmd, err = commands.next()
-		if f := new(fault.Error); errors.As(err, &f) {
-			c.acting(cmd)
-			if !limits.wait(c, invalidCost) {
-				return
-			}
-			c.reply(cmd.ID, wire.Reply{Err: f})
-			if !limits.invalid(c) {
-				return
-			}
-			err = nil
-			continue
-		}
-		if err == nil {
-			c.acting(cmd)
-			// Its next command waits until it has read most of what it asked for.
-			if !limits.wait(c, 1) || c.room4more(c.edge.ctx) != nil || !c.do(cmd) {
-				return
-			}
-		}
-	}
-	c.ended(err)
-}
-
-// open finds how the connection speaks and gives the reader for it.
-func (c *conn) open(in *input, limits *pace) (reader, error) {
-	if c.dialect == messages {
-		return &messageReader{in: in, limits: limits}, nil
-	}
-	d, err := recognise(in)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	c.dialect = d // the sweeper may be looking
-	c.mu.Unlock()
-	c.edge.speak(d)
-	if d == frames {
-		return &frameReader{in: in}, nil
-	}
-	return &lineReader{in: in}, nil
+	parked  *reading      // its reader, while nobody reads
+	watched int32         // by the poller; guarded by that
 }
 
 // heartbeat tells whether cmd is one, which nobody typed.
@@ -219,6 +154,7 @@ func (c *conn) linger(in *input) {
 	if err := c.nc.SetReadDeadline(time.Now().Add(closeFor)); err != nil {
 		return
 	}
+	in.waiting = true
 	for {
 		in.take(len(in.unread()))
 		if err := in.fill(false); err != nil {
@@ -345,6 +281,7 @@ func (c *conn) broken() {
 	if err := cut(c.nc); err != nil {
 		c.edge.log.Debug("close", "conn", c.id, "error", err)
 	}
+	c.unpark() // to clean up
 }
 
 // moved notes that the socket took something.

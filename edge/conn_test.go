@@ -40,7 +40,8 @@ func TestPanicEndsTheConnection(t *testing.T) {
 	c := onFake(t, &fakeSocket{reads: func() (int, error) { panic("a mistake of ours") }})
 	var told strings.Builder
 	c.edge.log = slog.New(slog.NewTextHandler(&told, nil))
-	c.serve(&input{c: c})
+	c.edge.tasks.hold()
+	newReading(c, &input{c: c}).run()
 	select {
 	case <-c.done:
 	default:

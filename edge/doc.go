@@ -33,14 +33,16 @@
 // news of a channel wake a writer once, and it sends each session everything that it has
 // not had in one write. A write never waits: a socket that is full gets a goroutine of its
 // own until it has caught up, and a batch that went out in part is finished before another
-// begins. An idle connection holds no buffer; chunks of a log that every cursor has passed are
-// garbage, but for those of the last events, whose places a channel remembers for who joins.
+// begins. An idle connection holds no buffer and no goroutine: an epoll set of the edge's own
+// waits for all of them ([poller]; where there is no epoll, and with TLS, a goroutine each).
+// Chunks of a log that every cursor has passed are garbage, but for those of the last events,
+// whose places a channel remembers for who joins.
 //
 // # Who owns what
 //
-// A connection's reading goroutine carries out its commands and alone touches its
-// [lineReader] and [pace]. The hub's goroutine alone appends to logs. A writer's goroutine
-// alone sends. The rest of a connection is guarded by its mutex, which is never held during
+// A connection's [reading] carries out its commands, on a goroutine that ends whenever nothing
+// comes; it alone touches its [lineReader] and [pace]. The hub's goroutine alone appends to
+// logs. A writer's goroutine alone sends. The rest of a connection is guarded by its mutex, which is never held during
 // a call or a write; where several are needed the order is channel, connection, then writer
 // or registry.
 package edge

@@ -74,9 +74,10 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-// Edge is a running edge. Its goroutines: one accepts, one reads each connection, a few
-// write ([writer]), one owns the channels ([hub]), one holds the lease ([tenure]), one
-// sweeps, one serves HTTP; and those in the background, which end sessions.
+// Edge is a running edge. Its goroutines: one accepts, one reads each connection that has sent
+// something ([reading]) and one waits for all the others ([poller]), a few write ([writer]), one
+// owns the channels ([hub]), one holds the lease ([tenure]), one sweeps, one serves HTTP; and
+// those in the background, which end sessions.
 type Edge struct {
 	cfg  Config
 	log  *slog.Logger
@@ -93,6 +94,7 @@ type Edge struct {
 	whispers  whispers
 	stats     *stats
 	tenure    atomic.Pointer[tenure]
+	parking   *poller       // of idle connections; nil where there is none
 	ends      chan struct{} // bounds the sessions ended side by side
 	draining  atomic.Bool
 	speaks    [dialects]atomic.Bool // some connection has spoken it
@@ -155,6 +157,10 @@ func (e *Edge) start(ctx context.Context) error {
 		e.writers = append(e.writers, w)
 		e.writing.Go(func() { w.run(e.unwrite) })
 	}
+	if e.parking, err = newPoller(); err != nil {
+		return fmt.Errorf("start edge: %w", err)
+	}
+	e.serving.Go(e.parking.run)
 	e.hub = newHub(e.ctx, e, js)
 	e.serving.Go(e.hub.run)
 	first, err := e.begin(ctx)
@@ -232,6 +238,7 @@ func (e *Edge) stop(ctx context.Context) error {
 		c.broken()
 	}
 	<-done
+	e.parking.close()
 	close(e.unwrite)
 	e.writing.Wait()
 	switch { // last, so that /readyz can say that the edge stops
@@ -292,6 +299,7 @@ func (e *Edge) gone(c *conn) {
 	}
 	c.broken()
 	e.sessions.disconnect(c)
+	e.parking.forget(c)
 	e.addresses.close(c)
 	e.stats.connections.Dec()
 }

@@ -132,3 +132,23 @@ func (e *Edge) Sockets() (all []net.Conn) {
 	}
 	return all
 }
+
+// Left gives how many connections there are, and how many of them have no reader at the moment.
+func (e *Edge) Left() (conns, left int) {
+	for _, c := range e.sessions.all() {
+		c.mu.Lock()
+		if c.parked != nil {
+			left++
+		}
+		c.mu.Unlock()
+		conns++
+	}
+	return conns, left
+}
+
+// Break closes every socket.
+func (e *Edge) Break() {
+	for _, c := range e.sessions.all() {
+		c.broken()
+	}
+}

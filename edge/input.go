@@ -23,7 +23,13 @@ type input struct {
 	buf  *[inputSize]byte // nil while nothing is unread
 	from int              // unread bytes are buf[from:to]
 	to   int
+	// waiting says that fill is to wait, whoever else could.
+	waiting bool
 }
+
+// errIdle says that nothing has come and nothing is begun: the reader may be left until
+// something comes.
+var errIdle = errors.New("nothing to read")
 
 // unread gives the bytes that were not taken yet, valid until the next fill.
 func (in *input) unread() []byte {
@@ -52,18 +58,24 @@ func (in *input) fill(partial bool) error {
 	if in.to == inputSize {
 		return errors.New("the input is full") // a reader's mistake: it must have refused before
 	}
-	in.c.waits.Store(instant())
-	defer in.c.waits.Store(0)
-	n, err := in.c.sock.read(func() []byte {
+	space := func() []byte {
 		if in.buf == nil {
 			in.buf, _ = inputs.Get().(*[inputSize]byte)
 		}
 		return in.buf[in.to:]
-	}, func() {
-		if in.to == 0 {
-			in.release()
-		}
-	})
+	}
+	n, err := 0, errIdle
+	if s := in.c.parkable(); in.to > 0 || partial || in.waiting || s == nil {
+		in.c.waits.Store(instant())
+		n, err = in.c.sock.read(space, func() {
+			if in.to == 0 {
+				in.release()
+			}
+		})
+		in.c.waits.Store(0)
+	} else if n, err = s.peek(space()); errors.Is(err, errIdle) {
+		in.release()
+	}
 	if err != nil {
 		return err
 	}

@@ -52,10 +52,11 @@ func (e *Edge) take(nc net.Conn) {
 // run serves a connection that was admitted.
 func (e *Edge) run(c *conn, in *input) {
 	e.sessions.connect(c)
-	if !e.background(func() { c.serve(in) }) {
+	if !e.tasks.hold() {
 		e.gone(c)
 		return
 	}
+	go newReading(c, in).run()
 	if e.draining.Load() {
 		e.retire(c) // it came between the two looks
 	}

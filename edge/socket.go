@@ -82,6 +82,32 @@ func (s *plainSocket) read(buf func() []byte, idle func()) (n int, err error) {
 	return n, nil
 }
 
+// peek reads what has come, and fails with errIdle when that is nothing.
+func (s *plainSocket) peek(buf []byte) (n int, err error) {
+	waited := s.raw.Read(func(fd uintptr) bool {
+		for {
+			if n, err = syscall.Read(int(fd), buf); !errors.Is(err, syscall.EINTR) {
+				return true
+			}
+		}
+	})
+	switch {
+	case waited != nil:
+		return 0, waited
+	case errors.Is(err, syscall.EAGAIN):
+		return 0, errIdle
+	case err != nil:
+		return 0, os.NewSyscallError("read", err)
+	}
+	return n, nil
+}
+
+// park leaves the socket to the poller: see [poller.watch].
+func (s *plainSocket) park(p *poller, c *conn) (ok bool) {
+	err := s.raw.Control(func(fd uintptr) { ok = p.watch(int(fd), c) })
+	return ok && err == nil
+}
+
 func (s *plainSocket) try(a *attempt) {
 	a.n, a.err = 0, nil
 	if err := s.raw.Write(a.write); err != nil {
@@ -107,7 +133,8 @@ func (s *plainSocket) wait(pieces [][]byte) (n int, err error) {
 }
 
 // tlsSocket encrypts. Its writes may wait for the network whatever is asked, so they are
-// never tried by a writer: they are left to a goroutine of the connection's own.
+// never tried by a writer: they are left to a goroutine of the connection's own. Nor is it ever
+// parked: a record may be read already, of which the operating system knows nothing.
 type tlsSocket struct{ nc *tls.Conn }
 
 func (s *tlsSocket) read(buf func() []byte, _ func()) (int, error) { return s.nc.Read(buf()) }

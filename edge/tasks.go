@@ -15,16 +15,24 @@ func newTasks() *tasks { return &tasks{idle: make(chan struct{})} }
 
 // begin runs do on a goroutine, or gives false when it is too late.
 func (t *tasks) begin(do func()) bool {
+	if !t.hold() {
+		return false
+	}
+	go func() {
+		defer t.end()
+		do()
+	}()
+	return true
+}
+
+// hold counts what goes on without a goroutine, until end; false when it is too late.
+func (t *tasks) hold() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.waiting && t.n == 0 {
 		return false
 	}
 	t.n++
-	go func() {
-		defer t.end()
-		do()
-	}()
 	return true
 }
 

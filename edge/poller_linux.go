@@ -1,0 +1,110 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller waits for all idle connections at once: an epoll set of our own (epoll(7)), which
+// the runtime's poller watches like any file. A connection is in it for one event at a time.
+type poller struct {
+	file *os.File // the set
+
+	mu    sync.Mutex
+	conns map[int32]*conn // by file descriptor: those that were watched and are not gone
+}
+
+func newPoller() (*poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
+	}
+	// Not blocking, so the runtime's poller takes it.
+	return &poller{file: os.NewFile(uintptr(fd), "epoll"), conns: map[int32]*conn{}}, nil
+}
+
+// watch lets the poller unpark c once there is something to read on fd, or its end; false when
+// the kernel refuses. The caller keeps fd open meanwhile.
+func (p *poller) watch(fd int, c *conn) bool {
+	raw, err := p.file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(fd)} //nolint:gosec // what a descriptor is
+	p.mu.Lock()
+	known := p.conns[e.Fd] == c
+	p.conns[e.Fd], c.watched = c, e.Fd
+	p.mu.Unlock()
+	op := unix.EPOLL_CTL_MOD
+	if !known {
+		op = unix.EPOLL_CTL_ADD
+	}
+	var refused error
+	err = raw.Control(func(set uintptr) { refused = unix.EpollCtl(int(set), op, fd, &e) })
+	return err == nil && refused == nil
+}
+
+// forget takes c out; closing its socket has taken it out of the set.
+func (p *poller) forget(c *conn) {
+	if p == nil { // in a test
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conns[c.watched] == c {
+		delete(p.conns, c.watched)
+	}
+}
+
+// eventsMost is how many connections are taken from the set at a time.
+const eventsMost = 256
+
+// run unparks connections until the poller is closed.
+func (p *poller) run() {
+	raw, err := p.file.SyscallConn()
+	if err != nil {
+		return // closed
+	}
+	events := make([]unix.EpollEvent, eventsMost)
+	ready := make([]*conn, 0, eventsMost)
+	for {
+		n, refused := 0, error(nil)
+		err := raw.Read(func(set uintptr) bool {
+			n, refused = unix.EpollWait(int(set), events, 0)
+			return n > 0 || refused != nil && !errors.Is(refused, syscall.EINTR)
+		})
+		if err != nil {
+			return // closed
+		}
+		if refused != nil {
+			panic(fmt.Sprintf("epoll_wait: %v", refused)) // a mistake of ours: nobody would be heard any more
+		}
+		p.mu.Lock()
+		for _, e := range events[:n] {
+			if c := p.conns[e.Fd]; c != nil {
+				ready = append(ready, c)
+			}
+		}
+		p.mu.Unlock()
+		for _, c := range ready {
+			c.unpark()
+		}
+		clear(ready)
+		ready = ready[:0]
+	}
+}
+
+// close ends run.
+func (p *poller) close() {
+	if p != nil { // the edge did not start
+		_ = p.file.Close() // fails only when it is closed
+	}
+}

@@ -1,0 +1,172 @@
+package edge
+
+import (
+	"errors"
+	"runtime/debug"
+
+	"golang.org/x/time/rate"
+
+	"gamehall/shared/fault"
+	"gamehall/shared/wire"
+)
+
+// reading is the reader of a connection: what it keeps between two commands. One goroutine at
+// a time runs it. While nothing comes there is none: a goroutine's stack, which has grown to
+// carry out commands, would be most of what an idle connection costs.
+type reading struct {
+	c        *conn
+	in       *input
+	limits   *pace
+	commands reader // nil until the dialect is known
+}
+
+func newReading(c *conn, in *input) *reading {
+	r := &reading{c: c, in: in, limits: &pace{}}
+	if per := c.edge.cfg.Rate; per > 0 {
+		r.limits.rate = rate.NewLimiter(rate.Limit(per), c.edge.cfg.Burst)
+	}
+	return r
+}
+
+// run reads commands and carries them out until the connection ends, or until it is parked:
+// then whoever unparks it runs it on. The connection's task ends with it.
+func (r *reading) run() {
+	parked := false
+	defer func() {
+		if !parked {
+			r.end()
+		}
+	}()
+	defer func() {
+		if p := recover(); p != nil {
+			r.c.edge.log.Error("connection closed by a panic", "conn", r.c.id, "panic", p, "stack", string(debug.Stack()))
+			r.c.broken()
+		}
+	}()
+	parked = r.read()
+}
+
+// end cleans up when nothing more is read.
+func (r *reading) end() {
+	defer r.c.edge.tasks.end()
+	defer r.c.edge.gone(r.c)
+	r.c.linger(r.in)
+}
+
+// read is run without the end. It gives whether the connection was parked.
+func (r *reading) read() (parked bool) {
+	c := r.c
+	for {
+		cmd, err := r.next()
+		if errors.Is(err, errIdle) {
+			if r.park() {
+				return true
+			}
+			continue
+		}
+		if f := new(fault.Error); errors.As(err, &f) {
+			c.acting(cmd)
+			if !r.limits.wait(c, invalidCost) {
+				return false
+			}
+			c.reply(cmd.ID, wire.Reply{Err: f})
+			if !r.limits.invalid(c) {
+				return false
+			}
+			continue
+		}
+		if err != nil {
+			c.ended(err)
+			return false
+		}
+		c.acting(cmd)
+		// Its next command waits until it has read most of what it asked for.
+		if !r.limits.wait(c, 1) || c.room4more(c.edge.ctx) != nil || !c.do(cmd) {
+			return false
+		}
+	}
+}
+
+// next gives the next command, once it has found how the connection speaks.
+func (r *reading) next() (wire.Command, error) {
+	if r.commands == nil {
+		if err := r.c.handshake(); err != nil {
+			r.c.edge.log.Debug("no tls", "conn", r.c.id, "error", err)
+			r.c.broken()
+			return wire.Command{}, err
+		}
+		if err := r.open(); err != nil {
+			return wire.Command{}, err
+		}
+	}
+	return r.commands.next()
+}
+
+// open finds how the connection speaks, and the reader for it.
+func (r *reading) open() error {
+	c := r.c
+	if c.dialect == messages {
+		r.commands = &messageReader{in: r.in, limits: r.limits}
+		return nil
+	}
+	d, err := recognise(r.in)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.dialect = d // the sweeper may be looking
+	c.mu.Unlock()
+	c.edge.speak(d)
+	if d == frames {
+		r.commands = &frameReader{in: r.in}
+	} else {
+		r.commands = &lineReader{in: r.in}
+	}
+	return nil
+}
+
+// park leaves the connection to the poller until something comes, or until it is closed. When
+// that cannot be, it gives false, and there is something to read, or the reader must wait.
+func (r *reading) park() bool {
+	c := r.c
+	c.mu.Lock()
+	if c.dead {
+		c.mu.Unlock()
+		return false
+	}
+	c.parked = r
+	c.waits.Store(instant())
+	c.mu.Unlock()
+	if s := c.parkable(); s != nil && s.park(c.edge.parking, c) {
+		return true
+	}
+	c.mu.Lock()
+	mine := c.parked == r
+	c.parked = nil
+	c.mu.Unlock()
+	if !mine {
+		return true // it was closed meanwhile, and somebody else runs it on
+	}
+	r.in.waiting = true
+	return false
+}
+
+// parkable gives the socket of a connection whose reader may be left, and nil for others.
+func (c *conn) parkable() *plainSocket {
+	if s, plain := c.sock.(*plainSocket); plain && c.edge.parking != nil {
+		return s
+	}
+	return nil
+}
+
+// unpark lets the reader run on if it was left.
+func (c *conn) unpark() {
+	c.mu.Lock()
+	r := c.parked
+	c.parked = nil
+	c.mu.Unlock()
+	if r != nil {
+		c.waits.Store(0)
+		go r.run() // its task has been held
+	}
+}
