@@ -26,6 +26,9 @@ type Config struct {
 	Bare     bool             // accept a command without Hall-Session for a user who is signed in
 	Log      *slog.Logger     // default slog.Default
 	Now      func() time.Time // default time.Now
+
+	// Sessions is a directory that the services of a process share; nil opens its own.
+	Sessions *session.Directory
 }
 
 // Service is a running copy of the service.
@@ -85,7 +88,7 @@ func (s *Service) start(ctx context.Context, cfg Config) (err error) {
 		Description: "online time, who is here",
 		Dialer:      cfg.NATS,
 		Log:         cfg.Log,
-	}, cfg.Bare, streams.Options{Replicas: cfg.Replicas})
+	}, session.Options{Bare: cfg.Bare, Sessions: cfg.Sessions, Kept: streams.Options{Replicas: cfg.Replicas}})
 	if err != nil {
 		return err
 	}

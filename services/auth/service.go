@@ -37,6 +37,9 @@ type Config struct {
 	ReapEvery    time.Duration // between two looks for dead sessions; default 2 s
 	FormerEdges  []string      // edges that died with the last run: their sessions end before being ready
 	DemoAccounts []Credentials // created if they are missing; see [DemoAccounts]
+
+	// Sessions is a directory that the services of a process share; nil opens its own.
+	Sessions *session.Directory
 }
 
 // withDefaults fills in what is zero, and fails for what cannot be.
@@ -135,7 +138,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 		Workers:     commandsMost,
 		Pending:     commandsMost,
 		Log:         s.cfg.Log,
-	}, s.cfg.Bare, streams.Options{Replicas: s.cfg.Replicas})
+	}, session.Options{Bare: s.cfg.Bare, Sessions: s.cfg.Sessions, Kept: streams.Options{Replicas: s.cfg.Replicas}})
 	if err != nil {
 		return err
 	}

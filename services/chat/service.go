@@ -25,6 +25,9 @@ type Config struct {
 
 	// trust is how long a check of the caller's session is good for; tests shorten it.
 	trust time.Duration
+
+	// Sessions is a directory that the services of a process share; nil opens its own.
+	Sessions *session.Directory
 }
 
 // Service is a running copy of the service.
@@ -72,7 +75,7 @@ func (s *Service) serve(ctx context.Context, cfg Config) (err error) {
 		Description: "lobby lines, whispers, history",
 		Dialer:      cfg.NATS,
 		Log:         cfg.Log,
-	}, cfg.Bare, streams.Options{Replicas: cfg.Replicas})
+	}, session.Options{Bare: cfg.Bare, Sessions: cfg.Sessions, Kept: streams.Options{Replicas: cfg.Replicas}})
 	if err != nil {
 		return err
 	}

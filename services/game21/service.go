@@ -35,6 +35,9 @@ type Config struct {
 	// Tests deal what they want, and fail where they want.
 	deal func() (Numbers, error)
 	wrap func(store) store
+
+	// Sessions is a directory that the services of a process share; nil opens its own.
+	Sessions *session.Directory
 }
 
 // The defaults of the rounds.
@@ -147,7 +150,7 @@ func (s *Service) connect(ctx context.Context, cfg Config) error {
 		Description: "the game of 21: rounds for the whole hall, and their scores",
 		Dialer:      cfg.NATS,
 		Log:         cfg.Log,
-	}, cfg.Bare, streams.Options{Replicas: cfg.Replicas})
+	}, session.Options{Bare: cfg.Bare, Sessions: cfg.Sessions, Kept: streams.Options{Replicas: cfg.Replicas}})
 	if err != nil {
 		return err
 	}

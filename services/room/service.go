@@ -30,6 +30,9 @@ type Config struct {
 	Bare       bool          // accept a command without Hall-Session for a user who is signed in
 	Log        *slog.Logger  // default slog.Default
 	Now        func() time.Time
+
+	// Sessions is a directory that the services of a process share; nil opens its own.
+	Sessions *session.Directory
 }
 
 func (c Config) withDefaults() Config {
@@ -84,7 +87,7 @@ func (s *Service) start(ctx, keeping, reading context.Context) error {
 		Description: "rooms: create, join, quit, room lines",
 		Dialer:      s.cfg.NATS,
 		Log:         s.cfg.Log,
-	}, s.cfg.Bare, streams.Options{Replicas: s.cfg.Replicas, KeptFor: s.cfg.KeptFor})
+	}, session.Options{Bare: s.cfg.Bare, Sessions: s.cfg.Sessions, Kept: streams.Options{Replicas: s.cfg.Replicas, KeptFor: s.cfg.KeptFor}})
 	if err != nil {
 		return err
 	}

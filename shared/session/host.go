@@ -16,20 +16,28 @@ type Host struct {
 	Bus      *bus.Service
 	JS       jetstream.JetStream
 	Sessions *Directory
+	shared   bool // the directory is somebody else's to close
+}
+
+// Options say what a service stands on.
+type Options struct {
+	Bare     bool            // see [Directory.Authorize]
+	Sessions *Directory      // one that the services of a process share; nil opens its own
+	Kept     streams.Options // as for streams.Ensure
 }
 
 // Serve connects the service, makes sure of the streams and opens the directory, waiting for
 // NATS until ctx ends; no endpoint is served before that. Unless cfg has an Authorize of its
-// own, callers are found in the directory; bare is [Directory.Authorize]'s.
-func Serve(ctx context.Context, cfg bus.Config, bare bool, kept streams.Options) (*Host, error) {
-	h := &Host{}
+// own, callers are found in the directory.
+func Serve(ctx context.Context, cfg bus.Config, o Options) (*Host, error) {
+	h := &Host{Sessions: o.Sessions, shared: o.Sessions != nil}
 	if cfg.Authorize == nil {
 		// The directory needs the connection that NewService makes.
 		cfg.Authorize = func(ctx context.Context, user, session string) (bus.Identity, error) {
-			return h.Sessions.Authorize(bare)(ctx, user, session)
+			return h.Sessions.Authorize(o.Bare)(ctx, user, session)
 		}
 	}
-	if err := h.serve(ctx, cfg, kept); err != nil {
+	if err := h.serve(ctx, cfg, o.Kept); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.DrainFor)
 		defer cancel()
 		return nil, errors.Join(err, h.Stop(stopping))
@@ -47,7 +55,9 @@ func (h *Host) serve(ctx context.Context, cfg bus.Config, kept streams.Options) 
 	if err := streams.Ensure(ctx, h.JS, kept); err != nil {
 		return err
 	}
-	h.Sessions, err = Open(ctx, h.JS, cfg.Log)
+	if !h.shared {
+		h.Sessions, err = Open(ctx, h.JS, cfg.Log)
+	}
 	return err
 }
 
@@ -64,7 +74,7 @@ func (h *Host) Stop(ctx context.Context) error {
 	if h.Bus != nil {
 		err = h.Bus.Stop(ctx)
 	}
-	if h.Sessions != nil {
+	if h.Sessions != nil && !h.shared {
 		h.Sessions.Close()
 	}
 	return err

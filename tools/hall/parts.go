@@ -19,6 +19,8 @@ import (
 	"gamehall/services/game21"
 	"gamehall/services/room"
 	"gamehall/shared/bus"
+	"gamehall/shared/session"
+	"gamehall/shared/streams"
 )
 
 // edgeName is the part that players connect to.
@@ -37,7 +39,10 @@ type parts struct {
 	nats  dialers
 	bare  bool   // a person with the nats CLI may play without a session's id
 	lives *lives // the edges of this data folder; nil when it keeps no account of them
+	whole bool   // all parts are in this process, and its services share what they can
 	log   *slog.Logger
+
+	sessions *session.Directory // shared by the services; nil when each opens its own
 }
 
 // serve starts the named parts, tells opened the edge's addresses, and stops all of them once
@@ -49,6 +54,18 @@ func (p parts) serve(ctx context.Context, names []string, opened func(addresses)
 		return err
 	}
 	defer unprofile()
+	if p.whole {
+		dialer, err := p.nats("auth", p.log) // which may read them
+		if err != nil {
+			return err
+		}
+		shared, err := session.Share(ctx, dialer, streams.Options{Replicas: p.flags.Replicas}, p.log)
+		if err != nil {
+			return err
+		}
+		defer shared.Close()
+		p.sessions = shared.Directory
+	}
 	h := house{log: p.log}
 	var at addresses
 	for _, name := range partNames {
@@ -162,7 +179,7 @@ func (p parts) part(name string, at *addresses) part {
 	start := map[string]func(context.Context) (running, error){
 		"auth": func(ctx context.Context) (running, error) {
 			cfg := auth.Config{
-				NATS: dialer, Replicas: f.Replicas, DB: f.DB, Data: f.Data, Bare: p.bare, Log: p.log,
+				NATS: dialer, Replicas: f.Replicas, DB: f.DB, Data: f.Data, Bare: p.bare, Sessions: p.sessions, Log: p.log,
 				PasswordMin: f.passwordMin(), PasswordHash: f.PasswordHash.String(), FormerEdges: p.lives.former(),
 			}
 			if f.demo() {
@@ -172,23 +189,23 @@ func (p parts) part(name string, at *addresses) part {
 		},
 		"account": func(ctx context.Context) (running, error) {
 			return started(account.Start(ctx, account.Config{
-				NATS: dialer, Replicas: f.Replicas, DB: f.DB, Data: f.Data, Bare: p.bare, Log: p.log,
+				NATS: dialer, Replicas: f.Replicas, DB: f.DB, Data: f.Data, Bare: p.bare, Sessions: p.sessions, Log: p.log,
 			}))
 		},
 		"chat": func(ctx context.Context) (running, error) {
 			return started(chat.Start(ctx, chat.Config{
-				NATS: dialer, Replicas: f.Replicas, Bare: p.bare, Log: p.log,
+				NATS: dialer, Replicas: f.Replicas, Bare: p.bare, Sessions: p.sessions, Log: p.log,
 			}))
 		},
 		"room": func(ctx context.Context) (running, error) {
 			return started(room.Start(ctx, room.Config{
-				NATS: dialer, Replicas: f.Replicas, Bare: p.bare, Log: p.log,
+				NATS: dialer, Replicas: f.Replicas, Bare: p.bare, Sessions: p.sessions, Log: p.log,
 				EmptyAfter: f.RoomEmpty,
 			}))
 		},
 		"game21": func(ctx context.Context) (running, error) {
 			return started(game21.Start(ctx, game21.Config{
-				NATS: dialer, Replicas: f.Replicas, DB: f.DB, Data: f.Data, Bare: p.bare, Log: p.log,
+				NATS: dialer, Replicas: f.Replicas, DB: f.DB, Data: f.Data, Bare: p.bare, Sessions: p.sessions, Log: p.log,
 				Period: f.Game21Period, Duration: f.Game21Duration, First: f.Game21First, Solvable: f.Game21Solvable,
 				Zone: time.Local,
 			}))

@@ -67,7 +67,7 @@ func (c *upCommand) run(ctx context.Context, out, logTo io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	p := parts{flags: &c.partFlags, bare: true, lives: lived, log: log}
+	p := parts{flags: &c.partFlags, bare: true, whole: true, lives: lived, log: log}
 	at := redacted(c.NATS)
 	if len(c.NATS) > 0 {
 		if p.nats, err = c.remote(ctx, log); err != nil {
