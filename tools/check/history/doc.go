@@ -68,7 +68,7 @@
 //
 //	            invoke                       ok
 //	signup      User: the name wanted
-//	signin      User, Takeover               User, Seq, Session
+//	signin      User, Takeover, Wrong        User, Seq, Session
 //	resume      Session, Since               User, Seq, Room (of the reply), Session
 //	signout
 //	say         Text, Key                    Seq

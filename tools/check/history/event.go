@@ -101,6 +101,7 @@ type Event struct {
 	Missed       int    `json:"missed,omitzero"` // gap
 
 	Takeover bool              `json:"takeover,omitzero"` // signin
+	Wrong    bool              `json:"wrong,omitzero"`    // signin: with a wrong password, on purpose
 	Since    map[string]uint64 `json:"since,omitzero"`    // resume
 	Limit    int               `json:"limit,omitzero"`    // history
 	Before   uint64            `json:"before,omitzero"`   // history
