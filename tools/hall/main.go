@@ -37,6 +37,7 @@ type cli struct {
 	NATS    natsCommand      `cmd:"" name:"nats" help:"Run the embedded NATS alone, or as one server of a cluster."`
 	Keys    keysCommand      `cmd:"" help:"Make the nkeys of a hall whose NATS gives each part its own rights."`
 	Client  clientCommand    `cmd:"" help:"Enter a hall: the terminal client."`
+	Load    loadCommand      `cmd:"" help:"Measure a hall under load, beside a raw relay."`
 	Version kong.VersionFlag `help:"Print the version and exit." env:"-"`
 }
 
