@@ -28,6 +28,10 @@ type Config struct {
 	NATS     bus.Dialer
 	Replicas int // of streams and KV; default 1
 
+	// Name is what the edge's ids begin with, as in name.id: its lease and what it is told are
+	// at subjects under it, so that NATS can keep them from other edges. Default is none.
+	Name string
+
 	TCP  string // address of the line port; default 127.0.0.1:0
 	HTTP string // address of the HTTP port; default 127.0.0.1:0
 

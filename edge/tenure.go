@@ -67,6 +67,9 @@ func closedForNow() error {
 // can name it.
 func (e *Edge) begin(ctx context.Context) (*tenure, error) {
 	t := &tenure{id: bus.NewID(), lost: make(chan struct{})}
+	if e.cfg.Name != "" {
+		t.id = e.cfg.Name + "." + t.id
+	}
 	var err error
 	if t.kv, err = e.hub.js.KeyValue(ctx, streams.Edges); err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)

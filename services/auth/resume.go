@@ -22,7 +22,7 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 	if !ok {
 		return authapi.SignInResponse{}, badToken()
 	}
-	if !token(req.Edge) || !token(req.Conn) {
+	if !edgeID(req.Edge) || !token(req.Conn) {
 		return authapi.SignInResponse{}, fault.New(fault.BadRequest, "edge and conn are ids of at most %d letters, digits, '-' and '_'", tokenMost)
 	}
 	hash := authapi.HashToken(secret)

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"gamehall/shared/authapi"
 	"gamehall/shared/bus"
@@ -48,10 +49,17 @@ func (s *Service) place(req authapi.SignInRequest) error {
 	if req.Edge == "" && !s.cfg.Bare {
 		return fault.New(fault.BadRequest, "please sign in at an edge, which holds the session: this request names none")
 	}
-	if !token(req.Edge) || !token(req.Conn) {
+	if !edgeID(req.Edge) || !token(req.Conn) {
 		return fault.New(fault.BadRequest, "edge and conn are ids of at most %d letters, digits, '-' and '_'", tokenMost)
 	}
 	return nil
+}
+
+// edgeID tells whether id is empty or fit to be an edge's: a token, or with the edge's name
+// before it two.
+func edgeID(id string) bool {
+	name, rest, named := strings.Cut(id, ".")
+	return token(name) && token(rest) && (!named || name != "" && rest != "")
 }
 
 // token tells whether id is empty or fit to be a subject token and a key.

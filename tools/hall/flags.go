@@ -29,6 +29,7 @@ type partFlags struct {
 	Nkey     string   `name:"nats-nkey" type:"path" placeholder:"PATH" help:"File with the nkey for --nats, or a folder with one for each part, such as auth.nk; hall keys makes them." group:"Where"`
 	Replicas int      `default:"1" placeholder:"N" help:"Copies that NATS keeps of everything: 1, or in a cluster named with --nats 3 or 5 (${default})." group:"Where"`
 
+	EdgeName         string         `placeholder:"NAME" help:"The edge's name, where NATS gives each edge its own rights: letters, digits and -." group:"Edge" part:"edge"`
 	TCP              listen         `name:"tcp" default:"127.0.0.1:7021" placeholder:"ADDR" help:"Where players connect (${default}; port 0 takes a free one)." group:"Edge" part:"edge"`
 	HTTP             listen         `name:"http" default:"127.0.0.1:7080" placeholder:"ADDR" help:"Where the edge speaks HTTP (${default})." group:"Edge" part:"edge"`
 	TrustedNet       []netip.Prefix `placeholder:"CIDR" help:"Network such as 10.0.0.0/8, exempt from the limits of connections, sign-up and sign-in; may be given more than once (loopback in up, else none)." group:"Edge" part:"edge"`
@@ -79,6 +80,8 @@ func (f *partFlags) check(here bool) error {
 		return wrongUse("--replicas %d: it can be 1, 3 or 5", f.Replicas)
 	}
 	switch {
+	case strings.Trim(f.EdgeName, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "":
+		return wrongUse("--edge-name %s: it can have letters, digits and -", f.EdgeName)
 	case f.ConnectionsPerIP < 1:
 		return wrongUse("--connections-per-ip %d: it must be at least 1", f.ConnectionsPerIP)
 	case f.Rate < 0 || math.IsNaN(f.Rate) || math.IsInf(f.Rate, 0):

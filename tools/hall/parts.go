@@ -212,7 +212,7 @@ func (p parts) part(name string, at *addresses) part {
 		},
 		edgeName: func(ctx context.Context) (running, error) {
 			e, err := edge.Start(ctx, edge.Config{
-				NATS: dialer, Replicas: f.Replicas, Log: p.log,
+				NATS: dialer, Replicas: f.Replicas, Name: f.EdgeName, Log: p.log,
 				TCP: f.TCP.String(), HTTP: f.HTTP.String(), TLSCert: f.TLSCert, TLSKey: f.TLSKey,
 				TrustedNets: f.TrustedNet, AllowOrigins: f.allowOrigins(), ConnectionsPerIP: f.ConnectionsPerIP,
 				Rate: f.Rate, Burst: f.Burst, AwayAfter: f.AwayAfter, IdleAfter: f.IdleAfter,
