@@ -63,7 +63,7 @@ func (s *Service) claim(ctx context.Context, user account, req authapi.SignInReq
 		next := session.Record{
 			User: user.Name, UserID: user.ID, Session: bus.NewID(), State: session.Alive,
 			Since: time.Now().UTC(), Edge: req.Edge, Conn: req.Conn, Command: command,
-			TokenHash: req.TokenHash,
+			TokenHash: req.TokenHash, SignedOut: have.SignedOut, Left: have.Left,
 		}
 		obstacle := obstacleTo(have, found, command, req.Edge, req.Conn, next.Since)
 		if req.Again && obstacle != mine {

@@ -24,9 +24,8 @@
 //     for an epoch, by their Nats-Msg-Id, as long as some copy is back within 100 s.
 //   - Sessions of an edge whose lease is gone are ended at the reaper's next look, as of
 //     the lease's last renewal.
-//
-// A retried sign-out whose first attempt died after its mark is answered not_signed_in:
-// the session is over by then, which is what was wanted.
+//   - A sign-out that is repeated gets its first answer, from every copy, until the user signs
+//     out once more.
 //
 // # Who owns what
 //

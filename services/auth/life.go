@@ -128,10 +128,12 @@ func (s *Service) settle(ctx context.Context, r session.Record, edgeTold bool, j
 	}
 }
 
-// ending says how a session ends: when, if that was before now, and whether for a dead edge.
+// ending says how a session ends: when, if that was before now, whether for a dead edge, and by
+// whose word.
 type ending struct {
-	until time.Time
-	lost  bool
+	until   time.Time
+	lost    bool
+	command string // the sign-out that asked for it, if any
 }
 
 // end ends the session r, which anybody may be ending or replacing at the same time. It
@@ -151,6 +153,7 @@ func (s *Service) end(ctx context.Context, r session.Record, how ending) (uint64
 		}
 		next := r
 		next.State, next.Claimed, next.Prev = session.Ending, epoch, nil
+		next.SignedOut, next.Left = how.command, 0
 		next.Until, next.EdgeLost = within(how.until, r.Since, time.Now()), how.lost
 		next, err := s.sessions.write(ctx, next, r.Revision)
 		if err == nil {
@@ -176,6 +179,7 @@ func (s *Service) finish(ctx context.Context, r session.Record) (uint64, error) 
 	if err != nil {
 		return 0, err
 	}
+	r.Left = seq
 	return seq, s.sessions.remove(ctx, r)
 }
 

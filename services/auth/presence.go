@@ -20,7 +20,7 @@ func (s *Service) presence(ctx context.Context, req authapi.PresenceRequest) (au
 		state = session.Away
 	}
 	for {
-		r, err := s.own(ctx)
+		r, err := s.own(ctx, bus.Caller(ctx))
 		if err != nil {
 			return authapi.PresenceResponse{}, err
 		}

@@ -128,7 +128,7 @@ func (s *Service) detachCall(ctx context.Context, req authapi.DetachRequest) (au
 	if bus.Caller(ctx).Session == "" {
 		return authapi.DetachResponse{}, notSignedIn()
 	}
-	r, err := s.own(ctx)
+	r, err := s.own(ctx, bus.Caller(ctx))
 	if err != nil {
 		return authapi.DetachResponse{}, err
 	}

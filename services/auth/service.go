@@ -166,7 +166,7 @@ func (s *Service) serve(ctx context.Context) error {
 	err := errors.Join(
 		bus.Handle(s.bus, authapi.SignUp, s.signUp, bus.Anyone()),
 		bus.Handle(s.bus, authapi.SignIn, s.signIn, bus.Anyone()),
-		bus.Handle(s.bus, authapi.SignOut, s.signOut),
+		bus.Handle(s.bus, authapi.SignOut, s.signOut, bus.Anyone()), // it looks for itself
 		bus.Handle(s.bus, authapi.Passwd, s.passwd),
 		bus.Handle(s.bus, authapi.Presence, s.presence),
 		bus.Handle(s.bus, authapi.Resume, s.resume, bus.Anyone()),

@@ -77,9 +77,11 @@ func late(ctx context.Context) bool {
 
 // remove deletes r where it is still what is there. The delete marker (NATS ADR-8) keeps
 // the command that claimed r: when that command comes late to another copy, it must not
-// bring a session to life that was over.
+// bring a session to life that was over. It also keeps the one that ended r, for its answer.
 func (b *sessions) remove(ctx context.Context, r session.Record) error {
-	data, err := json.Marshal(session.Record{UserID: r.UserID, Command: r.Command, State: session.Ending})
+	data, err := json.Marshal(session.Record{
+		UserID: r.UserID, Command: r.Command, State: session.Ending, SignedOut: r.SignedOut, Left: r.Left,
+	})
 	if err != nil {
 		return fmt.Errorf("encode a session's end: %w", err)
 	}

@@ -8,31 +8,59 @@ import (
 	"gamehall/shared/authapi"
 	"gamehall/shared/bus"
 	"gamehall/shared/fault"
+	"gamehall/shared/name"
 	"gamehall/shared/session"
 )
 
-// signOut ends the caller's session. Whoever died in the midst of it left a mark: then the
-// session is over, any reaper finishes it, and a repetition is answered not_signed_in.
+// signOut ends the caller's session. The same command gets its first answer from every copy,
+// also when the one that began died in the midst of it.
 func (s *Service) signOut(ctx context.Context, req authapi.SignOutRequest) (authapi.SignOutResponse, error) {
-	r, err := s.own(ctx)
+	user, id := bus.Claims(ctx)
+	caller, err := s.authorize(ctx, user, id)
+	var r session.Record
+	if err == nil {
+		r, err = s.own(ctx, caller)
+	}
+	if fault.CodeOf(err) == fault.NotSignedIn {
+		return s.signedOut(ctx, user)
+	}
 	if err != nil {
 		return authapi.SignOutResponse{}, err
 	}
-	how := ending{until: req.Until}
+	how := ending{until: req.Until, command: bus.Command(ctx)}
 	if req.Until.Before(r.Since) || req.Until.After(time.Now()) {
 		how.until = time.Time{} // of a clock that is wrong
 	}
 	seq, err := s.end(ctx, r, how)
 	if errors.Is(err, errOver) {
-		return authapi.SignOutResponse{}, notSignedIn()
+		return s.signedOut(ctx, user)
 	}
 	return authapi.SignOutResponse{User: r.User, Seq: seq}, err
 }
 
+// signedOut gives the answer of the caller's command where that is the one which ended the
+// user's last session, and not_signed_in where it is not.
+func (s *Service) signedOut(ctx context.Context, user string) (authapi.SignOutResponse, error) {
+	canonical, err := name.User(user)
+	if err != nil {
+		return authapi.SignOutResponse{}, notSignedIn()
+	}
+	r, found, err := s.sessions.read(ctx, name.UserID(canonical))
+	if err != nil {
+		return authapi.SignOutResponse{}, err
+	}
+	if r.SignedOut != bus.Command(ctx) {
+		return authapi.SignOutResponse{}, notSignedIn()
+	}
+	if found && r.State == session.Ending { // whoever began it died, or is at it
+		r.Left, err = s.finish(ctx, r)
+	}
+	return authapi.SignOutResponse{User: canonical, Seq: r.Left}, err
+}
+
 // own reads the caller's session from the leader, and fails with not_signed_in when it is
 // another one by now.
-func (s *Service) own(ctx context.Context) (session.Record, error) {
-	caller := bus.Caller(ctx)
+func (s *Service) own(ctx context.Context, caller bus.Identity) (session.Record, error) {
 	r, found, err := s.sessions.read(ctx, caller.ID)
 	if err != nil {
 		return session.Record{}, err

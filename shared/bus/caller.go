@@ -65,6 +65,13 @@ func WithCommand(ctx context.Context, id string) context.Context {
 // may call.
 func Caller(ctx context.Context) Identity { return callerOf(ctx).identity }
 
+// Claims is who the caller says it is. In a method that anyone may call nobody has looked yet
+// whether that is so.
+func Claims(ctx context.Context) (user, session string) {
+	c := callerOf(ctx)
+	return c.user, c.session
+}
+
 // Command is the id of the command that the handler with ctx carries out. It is never
 // empty in a handler and holds only letters, digits, '-', '_' and '.'.
 func Command(ctx context.Context) string { return callerOf(ctx).command }

@@ -42,6 +42,11 @@ type Record struct {
 	Detached  time.Time `json:"detached,omitzero"`
 	Silent    bool      `json:"silent,omitzero"`
 
+	// The sign-out that ended the user's last session, and the lobby's sequence of that leaving: a
+	// repetition is answered with it. They are kept with the end of a session, and by the next one.
+	SignedOut string `json:"signed_out,omitzero"`
+	Left      uint64 `json:"left,omitzero"`
+
 	// What is left to do. Until and EdgeLost are of a session that is Ending; Until is that of
 	// a detached one, too: when its client was last heard. Prev is the session that this one
 	// took over from, until its end has been told; one that was resumed is its own.
