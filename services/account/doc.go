@@ -20,8 +20,9 @@
 //
 // # Who owns what
 //
-// Three goroutines beside the bus's workers: one follows the lobby, one the edges' leases,
-// and one compares, at the start, the open sessions with those of the bucket. [Service.Stop]
-// waits for all of them. Whoever writes, reads the row, applies the rule of span.go and
+// Five goroutines beside the bus's workers: one follows the lobby, one the edges' leases, one
+// compares, at the start, the open sessions with those of the bucket, one begins to measure
+// those that run, and one deletes what is of no use any more. [Service.Stop] waits for all of
+// them. Whoever writes, reads the row, applies the rule of span.go and
 // writes it within one transaction, so their order does not matter.
 package account

@@ -105,6 +105,8 @@ func (s *Service) start(ctx context.Context, cfg Config) (err error) {
 	s.run(behind, "the lobby is followed again", s.follow)
 	s.run(behind, "the edges' leases are watched again", s.watchLeases)
 	s.run(behind, "open sessions are compared again", s.reconcile)
+	s.run(behind, "running sessions are looked at again", s.keepLooking)
+	s.run(behind, "rows are deleted", s.keepPruned)
 	return errors.Join(
 		bus.Handle(s.bus, accountapi.OnlineTime, s.onlineTime, bus.Reads()),
 		bus.Handle(s.bus, accountapi.Who, s.who, bus.Reads()),

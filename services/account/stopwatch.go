@@ -1,18 +1,25 @@
 package account
 
 import (
+	"context"
 	"sync"
 	"time"
+
+	"gamehall/shared/session"
 )
 
 // marksMost bounds the memory of a stopwatch; what it forgets is measured from the clock
 // again.
 const marksMost = 100_000
 
+// lookEvery is how often the sessions are looked at that nobody has asked about yet.
+const lookEvery = 5 * time.Second
+
 // stopwatch measures running sessions so that what it says of one never shrinks. The first
 // time it compares the clock with the session's beginning; from then on it adds what has
 // passed since it was last asked, by the monotonic clock that time.Now carries, so that the
-// wall clock may be set meanwhile. Its mutex guards marks.
+// wall clock may be set meanwhile. Every copy has one and begins to measure a session soon
+// after it began, so that it does not matter which is asked. Its mutex guards marks.
 type stopwatch struct {
 	now   func() time.Time
 	mu    sync.Mutex
@@ -29,7 +36,16 @@ type mark struct {
 func (w *stopwatch) elapsed(userID string, epoch uint64, since time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := w.now()
+	m := w.measure(userID, epoch, since, w.now())
+	if _, known := w.marks[userID]; w.marks == nil || !known && len(w.marks) >= marksMost {
+		w.marks = map[string]mark{}
+	}
+	w.marks[userID] = m
+	return m.elapsed
+}
+
+// measure brings the mark of a session up to now; w.mu is held.
+func (w *stopwatch) measure(userID string, epoch uint64, since, now time.Time) mark {
 	m, ok := w.marks[userID]
 	from := m.at
 	if !ok || m.epoch != epoch {
@@ -37,9 +53,36 @@ func (w *stopwatch) elapsed(userID string, epoch uint64, since time.Time) time.D
 	}
 	m.elapsed += max(0, now.Sub(from))
 	m.at = now
-	if w.marks == nil || len(w.marks) >= marksMost {
-		w.marks = map[string]mark{}
+	return m
+}
+
+// look begins to measure the sessions that are new, and forgets those that are over.
+func (w *stopwatch) look(all []session.Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	marks := make(map[string]mark, len(all))
+	for _, r := range all {
+		marks[r.UserID] = w.measure(r.UserID, r.Epoch(), r.Since, now)
 	}
-	w.marks[userID] = m
-	return m.elapsed
+	for id, m := range w.marks { // asked about before it was in the mirror
+		if _, ok := marks[id]; !ok && now.Sub(m.at) < 2*lookEvery {
+			marks[id] = m
+		}
+	}
+	w.marks = marks
+}
+
+// keepLooking looks at the sessions until ctx ends.
+func (s *Service) keepLooking(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		s.watch.look(s.sessions.Online())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
