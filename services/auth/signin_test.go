@@ -40,7 +40,7 @@ func TestSignIn(t *testing.T) {
 		{name: "a huge password", req: authapi.SignInRequest{Username: "ann", Password: strings.Repeat("x", 600), Edge: "e1"}, code: fault.WrongCredentials},
 		{name: "no edge", req: signInReq("ann", "", ""), code: fault.BadRequest},
 		{name: "an edge that is a subject", req: signInReq("ann", "*", "c1"), code: fault.BadRequest},
-		{name: "an edge that is three tokens", req: signInReq("ann", "e1.alive", "c1"), code: fault.BadRequest},
+		{name: "an edge that is three tokens", req: signInReq("ann", "e1.x.alive", "c1"), code: fault.BadRequest},
 		{name: "no name", req: authapi.SignInRequest{Password: password, Edge: "e1"}, code: fault.BadRequest},
 	}
 	for _, tt := range tests {
