@@ -70,10 +70,12 @@ func (n *node) serve() error {
 	opts := &server.Options{
 		ServerName: n.Name, Host: "127.0.0.1", Port: n.Port, NoLog: true, NoSigs: true,
 		JetStream: true, StoreDir: n.Store, SyncAlways: true, // as the hall runs it
-		Cluster: server.ClusterOpts{Name: "hall", Host: "127.0.0.1", Port: n.Cluster, PoolSize: -1},
 	}
-	for _, port := range n.Routes {
-		opts.Routes = append(opts.Routes, &url.URL{Scheme: "nats-route", Host: fmt.Sprintf("127.0.0.1:%d", port)})
+	if len(n.Routes) > 1 { // one alone would wait for others for ever
+		opts.Cluster = server.ClusterOpts{Name: "hall", Host: "127.0.0.1", Port: n.Cluster, PoolSize: -1}
+		for _, port := range n.Routes {
+			opts.Routes = append(opts.Routes, &url.URL{Scheme: "nats-route", Host: fmt.Sprintf("127.0.0.1:%d", port)})
+		}
 	}
 	srv, err := server.NewServer(opts)
 	if err != nil {
@@ -89,7 +91,7 @@ func (n *node) serve() error {
 	return err
 }
 
-// RunProcesses starts n servers as one cluster, with everything that streams.Ensure declares
+// RunProcesses starts n servers as one cluster (or one without a cluster), with everything that streams.Ensure declares
 // on n replicas. It takes some seconds.
 func RunProcesses(t testing.TB, n int) *Processes {
 	t.Helper()
