@@ -9,7 +9,6 @@ import (
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/name"
-	"gamehall/shared/streams"
 )
 
 // trustFor is how long a line may wait to be stored before its session is looked up again:
@@ -25,13 +24,16 @@ func (s *Service) say(ctx context.Context, r chatapi.SayRequest) (chatapi.SayRes
 	}
 	caller := bus.Caller(ctx)
 	line := event.Event{Kind: event.Chat, From: caller.User, Text: text}
+	store := s.lines.Append
 	for {
 		attempt, cancel := context.WithTimeout(ctx, s.trust)
-		seq, err := streams.Publish(attempt, s.js, string(chatapi.Lobby), caller.ID+"."+bus.Command(ctx), line)
+		seq, err := store(attempt, string(chatapi.Lobby), caller.ID+"."+bus.Command(ctx), line)
 		cancel()
 		if err == nil || fault.CodeOf(err) != fault.Unavailable || ctx.Err() != nil {
 			return chatapi.SayResponse{Seq: seq}, err
 		}
+		// It may be stored already, and would spoil a batch for all that are in it.
+		store = s.lines.Alone
 		now, found, err := s.sessions.Read(ctx, caller.ID)
 		if err != nil {
 			return chatapi.SayResponse{}, err

@@ -16,6 +16,10 @@ import (
 	"gamehall/shared/streams"
 )
 
+// workers is how many commands are carried out side by side. Most of them wait for the disk,
+// and the more of them wait the more lines share its sync.
+const workers = 256
+
 // Config says how to run the service. The zero Config is good for one machine.
 type Config struct {
 	NATS     bus.Dialer
@@ -37,6 +41,7 @@ type Service struct {
 	js       jetstream.JetStream
 	edges    jetstream.KeyValue // the edges' leases
 	sessions *session.Directory
+	lines    *streams.Appender
 	trust    time.Duration
 	log      *slog.Logger
 	poison   sync.Map // sequences of events that cannot be read and were told
@@ -73,6 +78,7 @@ func (s *Service) serve(ctx context.Context, cfg Config) (err error) {
 	s.host, err = session.Serve(ctx, bus.Config{
 		Name:        "chat",
 		Description: "lobby lines, whispers, history",
+		Workers:     workers,
 		Dialer:      cfg.NATS,
 		Log:         cfg.Log,
 	}, session.Options{Bare: cfg.Bare, Sessions: cfg.Sessions, Kept: streams.Options{Replicas: cfg.Replicas}})
@@ -80,6 +86,7 @@ func (s *Service) serve(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	s.bus, s.js, s.sessions = s.host.Bus, s.host.JS, s.host.Sessions
+	s.lines = streams.NewAppender(s.js, cfg.Replicas)
 	if s.edges, err = s.js.KeyValue(ctx, streams.Edges); err != nil {
 		return fmt.Errorf("open leases: %w", err)
 	}

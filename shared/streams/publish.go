@@ -18,8 +18,12 @@ func Publish(ctx context.Context, js jetstream.JetStream, subject, id string, v 
 	if err != nil {
 		return 0, fmt.Errorf("encode %T: %w", v, err)
 	}
+	return publish(ctx, js, subject, id, data)
+}
+
+// publish is Publish of what is encoded.
+func publish(ctx context.Context, js jetstream.JetStream, subject, id string, data []byte) (seq uint64, err error) {
 	msg := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.MsgIDHeader: {id}}, Data: data}
-	var seq uint64
 	err = Retry(ctx, func(ctx context.Context) error {
 		ack, err := js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 		if err == nil {

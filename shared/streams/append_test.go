@@ -1,0 +1,263 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"pgregory.net/rapid"
+
+	"gamehall/shared/fault"
+)
+
+// disk plays a server without replicas, in the fake time of a bubble: one thing after the
+// other, 0.2 ms for a message and 2.4 ms for a batch, as measured. It recognises ids.
+type disk struct {
+	turn chan struct{} // holds one token; a mutex would stop the bubble's time
+
+	mu      sync.Mutex // guards the rest
+	stored  []string   // ids; the first has sequence 1
+	seqs    map[string]uint64
+	batches [][]string
+	becomes func(batch int) string // of a batch: what becomes of it
+}
+
+func (d *disk) appender() *Appender {
+	d.turn, d.seqs = make(chan struct{}, 1), map[string]uint64{}
+	return &Appender{batches: true, publish: d.publish, store: d.store}
+}
+
+func (d *disk) publish(ctx context.Context, _, id string, _ []byte) (uint64, error) {
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
+	if ctx.Err() != nil {
+		return 0, fault.New(fault.Unavailable, "too late")
+	}
+	time.Sleep(200 * time.Microsecond)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.write(id), nil
+}
+
+func (d *disk) write(id string) uint64 {
+	if _, have := d.seqs[id]; !have {
+		d.stored = append(d.stored, id)
+		d.seqs[id] = uint64(len(d.stored))
+	}
+	return d.seqs[id]
+}
+
+func (d *disk) store(_ context.Context, batch []*message) (uint64, error) {
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
+	time.Sleep(2400 * time.Microsecond)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var ids []string
+	for _, m := range batch {
+		if d.seqs[m.id] != 0 || slices.Contains(ids, m.id) {
+			return 0, &jetstream.APIError{Code: 400, ErrorCode: codeRepeatedInBatch}
+		}
+		ids = append(ids, m.id)
+	}
+	becomes := ""
+	if d.becomes != nil {
+		becomes = d.becomes(len(d.batches))
+	}
+	d.batches = append(d.batches, ids)
+	switch becomes {
+	case "lost":
+		return 0, nats.ErrTimeout
+	case "incomplete":
+		return 0, &jetstream.APIError{Code: 400, ErrorCode: codeBatchIncomplete}
+	}
+	var seq uint64
+	for _, id := range ids {
+		seq = d.write(id)
+	}
+	if becomes == "unanswered" {
+		return 0, nats.ErrTimeout
+	}
+	return seq, nil
+}
+
+// Whatever becomes of batches, what is acknowledged is stored once, at the sequence that was
+// told, and each sender's lines in their order.
+func TestAppendedOnceInOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		senders := rapid.IntRange(1, 100).Draw(rt, "senders")
+		each := rapid.IntRange(1, 6).Draw(rt, "lines of each")
+		fates := rapid.SliceOfN(rapid.SampledFrom([]string{"", "", "", "lost", "incomplete", "unanswered"}), 1, 12).Draw(rt, "fates")
+		repeats := rapid.IntRange(0, 20).Draw(rt, "one in so many is sent twice") // 0: none
+		patience := rapid.SampledFrom([]time.Duration{time.Hour, 3 * time.Millisecond, 300 * time.Microsecond}).Draw(rt, "patience")
+		var problems []error
+		synctest.Test(t, func(t *testing.T) {
+			d := &disk{becomes: func(n int) string { return fates[n%len(fates)] }}
+			problems = appendedOnceInOrder(t.Context(), d, senders, each, repeats, patience)
+		})
+		if problems != nil {
+			rt.Fatal(errors.Join(problems...))
+		}
+	})
+}
+
+func appendedOnceInOrder(ctx context.Context, d *disk, senders, each, repeats int, patience time.Duration) (problems []error) {
+	a := d.appender()
+	acked := make([][]uint64, senders) // 0 is unknown
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for s := range senders {
+		wg.Go(func() {
+			for n := range each {
+				say := func() (uint64, error) {
+					ctx, cancel := context.WithTimeout(ctx, patience)
+					defer cancel()
+					return a.Append(ctx, "subject", fmt.Sprintf("%d.%d", s, n), n)
+				}
+				seq, err := say()
+				if repeats > 0 && (s*each+n)%repeats == 0 {
+					again, err := say()
+					if seq != 0 && again != seq && err == nil {
+						mu.Lock()
+						problems = append(problems, fmt.Errorf("%d.%d has sequence %d, and %d when it is repeated", s, n, seq, again))
+						mu.Unlock()
+					}
+				}
+				if err != nil && fault.CodeOf(err) != fault.Unavailable {
+					mu.Lock()
+					problems = append(problems, err)
+					mu.Unlock()
+				}
+				acked[s] = append(acked[s], seq)
+			}
+		})
+	}
+	wg.Wait()
+	synctest.Wait()
+	for s, seqs := range acked {
+		last := uint64(0)
+		for n, seq := range seqs {
+			if seq == 0 {
+				continue
+			}
+			if id := fmt.Sprintf("%d.%d", s, n); d.stored[seq-1] != id {
+				problems = append(problems, fmt.Errorf("%s was told the sequence %d, which is that of %s", id, seq, d.stored[seq-1]))
+			}
+			if seq <= last {
+				problems = append(problems, fmt.Errorf("%d.%d has sequence %d, and the line before it %d", s, n, seq, last))
+			}
+			last = seq
+		}
+		if patience == time.Hour && slices.Contains(seqs, 0) {
+			problems = append(problems, fmt.Errorf("not all of %d are stored: %v", s, seqs))
+		}
+	}
+	// It is idle again: nothing waits, the next one goes at once.
+	time.Sleep(time.Second)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.waiting) != 0 || a.singles != 0 || a.batching || a.gather != nil {
+		problems = append(problems, fmt.Errorf("it does not rest: %d wait, %d singles, batching %v, gather %v", len(a.waiting), a.singles, a.batching, a.gather))
+	}
+	return problems
+}
+
+// How many senders are served how: one at a time never waits, few get a message for each, and
+// many share batches.
+func TestAppendShares(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		senders int
+		batches bool
+		least   float64 // lines per second of fake time, which knows no cost but the disk's
+		most    time.Duration
+	}{
+		{senders: 1, least: 5000, most: 200 * time.Microsecond},
+		{senders: 16, least: 5000, most: 16 * 200 * time.Microsecond},
+		{senders: 64, batches: true, least: 15_000, most: 10 * time.Millisecond},
+		{senders: 256, batches: true, least: 60_000, most: 10 * time.Millisecond},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.senders), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const each = 50
+				d := &disk{}
+				a := d.appender()
+				begun := time.Now()
+				took := make([]time.Duration, tt.senders)
+				var wg sync.WaitGroup
+				for s := range tt.senders {
+					wg.Go(func() {
+						for n := range each {
+							at := time.Now()
+							if _, err := a.Append(t.Context(), "subject", fmt.Sprintf("%d.%d", s, n), n); err != nil {
+								t.Error(err)
+							}
+							took[s] = max(took[s], time.Since(at))
+						}
+					})
+				}
+				wg.Wait()
+				rate := float64(tt.senders*each) / time.Since(begun).Seconds()
+				if rate < tt.least*0.99 || slices.Max(took) > tt.most || (len(d.batches) > 0) != tt.batches {
+					t.Errorf("%.0f lines a second, %v at most, %d batches; want %.0f, %v, batches %v",
+						rate, slices.Max(took), len(d.batches), tt.least, tt.most, tt.batches)
+				}
+				time.Sleep(time.Second) // what it still looks for is over
+			})
+		})
+	}
+}
+
+// A batch that panics is nobody's end but the one's who carried it out.
+func TestAppendAfterAPanic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		batches := 0
+		d := &disk{becomes: func(int) string {
+			if batches++; batches == 1 {
+				panic("made up")
+			}
+			return ""
+		}}
+		a := d.appender()
+		var panics, stored int
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for s := range 64 {
+			wg.Go(func() {
+				defer func() {
+					mu.Lock()
+					defer mu.Unlock()
+					if recover() != nil {
+						panics++
+					} else {
+						stored++
+					}
+				}()
+				if _, err := a.Append(t.Context(), "subject", fmt.Sprint(s), s); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if panics != 1 || stored != 63 {
+			t.Errorf("%d panics, %d stored; want 1 and 63", panics, stored)
+		}
+		time.Sleep(time.Second)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.batching || len(a.waiting) != 0 || a.singles != 0 {
+			t.Error("it does not go on")
+		}
+	})
+}
