@@ -1,8 +1,11 @@
 package edge_test
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"gamehall/shared/natstest"
 	"gamehall/shared/streams"
@@ -14,6 +17,14 @@ const unavailable = "system: the hall cannot serve you right now, please connect
 func (h *hall) comesBack(t *testing.T, old, user string) {
 	t.Helper()
 	natstest.Eventually(t, "another id", func() bool { return h.edge.ID() != old })
+	kv, err := h.js.KeyValue(natstest.Context(t), streams.Edges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	natstest.Eventually(t, "the end of the former lease", func() bool {
+		_, err := kv.Get(natstest.Context(t), old)
+		return errors.Is(err, jetstream.ErrKeyNotFound)
+	})
 	if got := h.record(t, user).Edge; got != old {
 		t.Fatalf("the old session is at %s, want %s", got, old)
 	}

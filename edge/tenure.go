@@ -246,8 +246,14 @@ func (e *Edge) tenures(ctx context.Context, t *tenure) {
 			next, err := e.begin(attempt)
 			cancel()
 			if err == nil {
+				e.tenure.Store(next)
+				// Its users need not wait until it expires: nobody can be on it any more.
+				gone, cancel := context.WithTimeout(ctx, requestFor)
+				if err := t.kv.Delete(gone, t.id); err != nil {
+					e.log.Warn("the former lease was not given up, it expires", "edge", t.id, "error", err)
+				}
+				cancel()
 				t = next
-				e.tenure.Store(t)
 				break
 			}
 			e.log.Warn("the edge has no lease yet", "error", err)

@@ -178,7 +178,7 @@ func TestResumeRefuses(t *testing.T) {
 		"no token":        {authapi.ResumeRequest{NextHash: next, Edge: "e2", Conn: "c"}, fault.BadRequest},
 		"no next hash":    {authapi.ResumeRequest{Token: good, Edge: "e2", Conn: "c"}, fault.BadRequest},
 		"no edge":         {authapi.ResumeRequest{Token: good, NextHash: next, Conn: "c"}, fault.BadRequest},
-		"a bad edge":      {authapi.ResumeRequest{Token: good, NextHash: next, Edge: "e.2", Conn: "c"}, fault.BadRequest},
+		"a bad edge":      {authapi.ResumeRequest{Token: good, NextHash: next, Edge: "e.2.3", Conn: "c"}, fault.BadRequest},
 	} {
 		if _, err := authapi.Resume.Call(natstest.Context(t), nc, tt.req); fault.CodeOf(err) != tt.code {
 			t.Errorf("%s: %v, want %s", what, err, tt.code)
