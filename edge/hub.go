@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"gamehall/shared/bus"
 	"gamehall/shared/fault"
 	"gamehall/shared/streams"
 )
@@ -128,7 +129,7 @@ func (h *hub) begin(ch *channel) {
 	sub, err := h.js.Conn().ChanSubscribe(streams.Live(ch.name), h.live)
 	if err == nil {
 		err = streams.Retry(ctx, func(ctx context.Context) error {
-			if err := h.js.Conn().FlushWithContext(ctx); err != nil {
+			if err := bus.Flush(ctx, h.js.Conn()); err != nil {
 				return err
 			}
 			var err error
