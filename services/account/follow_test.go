@@ -14,6 +14,7 @@ import (
 	"gamehall/shared/name"
 	"gamehall/shared/natstest"
 	"gamehall/shared/session"
+	"gamehall/shared/storagetest"
 	"gamehall/shared/streams"
 )
 
@@ -37,44 +38,45 @@ func TestEventsInAnyOrder(t *testing.T) {
 	for copies := 1; copies <= 2; copies++ {
 		t.Run(fmt.Sprint(copies, " copies"), func(t *testing.T) {
 			t.Parallel()
-			ns := natstest.Run(t)
-			dir := t.TempDir()
-			s := start(t, ns, dir)
-			if copies == 2 {
-				start(t, ns, dir)
-			}
-			js := ns.JetStream(t)
-			var records []session.Record
-			var events []event.Event
-			for user := range 5 {
-				for i := range 20 {
-					r, end := began(fmt.Sprint("user", user), uint64(i+1), time.Hour-time.Duration(i)*time.Minute, 30*time.Second)
-					records = append(records, r)
-					e := event.Event{Kind: event.Joined, User: r.User, UserID: r.UserID, Epoch: r.Epoch(), Edge: r.Edge, Since: r.Since}
-					l := e
-					l.Kind, l.Until = event.Left, end
-					events = append(events, e, l, l, e, event.Event{Kind: event.Chat, From: r.User, Text: "hi"})
+			storagetest.Each(t, func(t *testing.T, d storagetest.Database) {
+				ns := natstest.Run(t)
+				s := startOn(t, ns, d)
+				if copies == 2 {
+					startOn(t, ns, d)
 				}
-			}
-			rand.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
-			for i, e := range events {
-				if _, err := streams.Publish(natstest.Context(t), js, string(chatapi.Lobby), fmt.Sprint("m", i), e); err != nil {
+				js := ns.JetStream(t)
+				var records []session.Record
+				var events []event.Event
+				for user := range 5 {
+					for i := range 20 {
+						r, end := began(fmt.Sprint("user", user), uint64(i+1), time.Hour-time.Duration(i)*time.Minute, 30*time.Second)
+						records = append(records, r)
+						e := event.Event{Kind: event.Joined, User: r.User, UserID: r.UserID, Epoch: r.Epoch(), Edge: r.Edge, Since: r.Since}
+						l := e
+						l.Kind, l.Until = event.Left, end
+						events = append(events, e, l, l, e, event.Event{Kind: event.Chat, From: r.User, Text: "hi"})
+					}
+				}
+				rand.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+				for i, e := range events {
+					if _, err := streams.Publish(natstest.Context(t), js, string(chatapi.Lobby), fmt.Sprint("m", i), e); err != nil {
+						t.Fatal(err)
+					}
+				}
+				drained(t, s, ns)
+				for _, r := range records {
+					if got := stored(t, s, r); !got.Since.Equal(r.Since) || !got.Until.Equal(r.Since.Add(30*time.Second)) {
+						t.Errorf("%s %d: %+v, want 30 s from %v", r.User, r.Epoch(), got, r.Since)
+					}
+				}
+				all, err := s.store.of(natstest.Context(t), "id-user0")
+				if err != nil {
 					t.Fatal(err)
 				}
-			}
-			drained(t, s, ns)
-			for _, r := range records {
-				if got := stored(t, s, r); !got.Since.Equal(r.Since) || !got.Until.Equal(r.Since.Add(30*time.Second)) {
-					t.Errorf("%s %d: %+v, want 30 s from %v", r.User, r.Epoch(), got, r.Since)
+				if got := online(all); got != 20*30*time.Second {
+					t.Errorf("user0 was online %v, want 10 min", got)
 				}
-			}
-			all, err := s.store.of(natstest.Context(t), "id-user0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := online(all); got != 20*30*time.Second {
-				t.Errorf("user0 was online %v, want 10 min", got)
-			}
+			})
 		})
 	}
 }
@@ -82,26 +84,27 @@ func TestEventsInAnyOrder(t *testing.T) {
 // What happened while no copy ran is stored by the next one, on the same database.
 func TestRestartCatchesUp(t *testing.T) {
 	t.Parallel()
-	ns := natstest.Run(t)
-	dir := t.TempDir()
-	s := start(t, ns, dir)
-	ann, end := began("ann", 1, time.Hour, time.Minute)
-	tell(t, ns, event.Joined, ann, nil)
-	drained(t, s, ns)
-	stop(t, s)
-	tell(t, ns, event.Left, ann, func(e *event.Event) { e.Until = end })
-	again, end2 := began("ann", 2, 30*time.Minute, time.Minute)
-	tell(t, ns, event.Joined, again, nil)
-	tell(t, ns, event.Left, again, func(e *event.Event) { e.Until = end2 })
-	s = start(t, ns, dir)
-	drained(t, s, ns)
-	all, err := s.store.of(natstest.Context(t), ann.UserID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := online(all); len(all) != 2 || got != 2*time.Minute {
-		t.Errorf("%v in %d sessions, want 2 min in 2", got, len(all))
-	}
+	storagetest.Each(t, func(t *testing.T, d storagetest.Database) {
+		ns := natstest.Run(t)
+		s := startOn(t, ns, d)
+		ann, end := began("ann", 1, time.Hour, time.Minute)
+		tell(t, ns, event.Joined, ann, nil)
+		drained(t, s, ns)
+		stop(t, s)
+		tell(t, ns, event.Left, ann, func(e *event.Event) { e.Until = end })
+		again, end2 := began("ann", 2, 30*time.Minute, time.Minute)
+		tell(t, ns, event.Joined, again, nil)
+		tell(t, ns, event.Left, again, func(e *event.Event) { e.Until = end2 })
+		s = startOn(t, ns, d)
+		drained(t, s, ns)
+		all, err := s.store.of(natstest.Context(t), ann.UserID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := online(all); len(all) != 2 || got != 2*time.Minute {
+			t.Errorf("%v in %d sessions, want 2 min in 2", got, len(all))
+		}
+	})
 }
 
 // An event that cannot be read is tried, told once and passed over; the next one counts.
@@ -135,7 +138,7 @@ func TestPoison(t *testing.T) {
 	}
 }
 
-// While another program has the database locked, online time is told, and what is to be
+// While another program has the SQLite database locked, online time is told, and what is to be
 // stored waits.
 func TestLockedDatabase(t *testing.T) {
 	t.Parallel()
@@ -173,22 +176,24 @@ func TestLockedDatabase(t *testing.T) {
 // The consumer may be deleted, to read everything again: nothing counts twice.
 func TestConsumerMadeAgain(t *testing.T) {
 	t.Parallel()
-	ns := natstest.Run(t)
-	s := start(t, ns, t.TempDir())
-	js := ns.JetStream(t)
-	ann, end := began("ann", 1, time.Hour, time.Minute)
-	tell(t, ns, event.Joined, ann, nil)
-	tell(t, ns, event.Left, ann, func(e *event.Event) { e.Until = end })
-	drained(t, s, ns)
-	if err := js.DeleteConsumer(natstest.Context(t), streams.Events, durable); err != nil {
-		t.Fatal(err)
-	}
-	drained(t, s, ns)
-	if got := stored(t, s, ann); !got.Since.Equal(ann.Since) || !got.Until.Equal(end) {
-		t.Errorf("%+v, want %v to %v", got, ann.Since, end)
-	}
-	// And it goes on.
-	bob, _ := began(name.UserID("bob"), 1, time.Hour, time.Minute)
-	tell(t, ns, event.Joined, bob, nil)
-	until(t, "the next one is stored", func() bool { return stored(t, s, bob).Epoch == 1 })
+	storagetest.Each(t, func(t *testing.T, d storagetest.Database) {
+		ns := natstest.Run(t)
+		s := startOn(t, ns, d)
+		js := ns.JetStream(t)
+		ann, end := began("ann", 1, time.Hour, time.Minute)
+		tell(t, ns, event.Joined, ann, nil)
+		tell(t, ns, event.Left, ann, func(e *event.Event) { e.Until = end })
+		drained(t, s, ns)
+		if err := js.DeleteConsumer(natstest.Context(t), streams.Events, durable); err != nil {
+			t.Fatal(err)
+		}
+		drained(t, s, ns)
+		if got := stored(t, s, ann); !got.Since.Equal(ann.Since) || !got.Until.Equal(end) {
+			t.Errorf("%+v, want %v to %v", got, ann.Since, end)
+		}
+		// And it goes on.
+		bob, _ := began(name.UserID("bob"), 1, time.Hour, time.Minute)
+		tell(t, ns, event.Joined, bob, nil)
+		until(t, "the next one is stored", func() bool { return stored(t, s, bob).Epoch == 1 })
+	})
 }

@@ -17,6 +17,7 @@ import (
 	"gamehall/shared/event"
 	"gamehall/shared/natstest"
 	"gamehall/shared/session"
+	"gamehall/shared/storagetest"
 	"gamehall/shared/streams"
 )
 
@@ -24,6 +25,12 @@ import (
 func start(t *testing.T, ns *natstest.Server, dir string) *Service {
 	t.Helper()
 	return startWith(t, ns, Config{Data: dir})
+}
+
+// startOn runs a copy of the service on the database d until the test ends.
+func startOn(t *testing.T, ns *natstest.Server, d storagetest.Database) *Service {
+	t.Helper()
+	return startWith(t, ns, Config{DB: d.DB, Data: d.Data})
 }
 
 func startWith(t *testing.T, ns *natstest.Server, cfg Config) *Service {

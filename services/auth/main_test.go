@@ -19,11 +19,12 @@ import (
 	"gamehall/shared/name"
 	"gamehall/shared/natstest"
 	"gamehall/shared/session"
+	"gamehall/shared/storagetest"
 	"gamehall/shared/streams"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
+	goleak.VerifyTestMain(storagetest.Main(m),
 		// The embedded server keeps goroutines of its logger of limits and its clock.
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.0.func1"),
 	)
@@ -56,6 +57,11 @@ func start(t testing.TB, ns *natstest.Server, change func(*Config)) *Service {
 		}
 	})
 	return s
+}
+
+// on has a copy keep its accounts in d.
+func on(d storagetest.Database) func(*Config) {
+	return func(c *Config) { c.DB, c.Data = d.DB, d.Data }
 }
 
 // addAccounts creates accounts with the password of tests.

@@ -8,6 +8,7 @@ import (
 	"gamehall/shared/bus"
 	"gamehall/shared/fault"
 	"gamehall/shared/natstest"
+	"gamehall/shared/storagetest"
 )
 
 func TestPasswd(t *testing.T) {
@@ -60,44 +61,47 @@ func TestPasswd(t *testing.T) {
 // wrong old password by then.
 func TestPasswdAgain(t *testing.T) {
 	t.Parallel()
-	ns := natstest.Run(t)
-	data := t.TempDir()
-	nc := ns.Connect(t)
-	first := start(t, ns, func(c *Config) { c.Data = data })
-	addAccounts(t, first, "ann")
-	in := mustSignIn(t, nc, signInReq("ann", "e1", "c1"))
-	second := start(t, ns, func(c *Config) { c.Data = data })
-	change := authapi.PasswdRequest{Old: password, New: "battery staple"}
-	ctx := bus.WithCommand(as(t, in), "command-1")
-	for i := range 20 { // both copies get some
-		if _, err := authapi.Passwd.Call(ctx, nc, change); err != nil {
-			t.Fatalf("try %d: %v", i, err)
+	storagetest.Each(t, func(t *testing.T, d storagetest.Database) {
+		ns := natstest.Run(t)
+		nc := ns.Connect(t)
+		first := start(t, ns, on(d))
+		addAccounts(t, first, "ann")
+		in := mustSignIn(t, nc, signInReq("ann", "e1", "c1"))
+		second := start(t, ns, on(d))
+		change := authapi.PasswdRequest{Old: password, New: "battery staple"}
+		ctx := bus.WithCommand(as(t, in), "command-1")
+		for i := range 20 { // both copies get some
+			if _, err := authapi.Passwd.Call(ctx, nc, change); err != nil {
+				t.Fatalf("try %d: %v", i, err)
+			}
 		}
-	}
-	if n := first.hasher.made.Load() + second.hasher.made.Load(); n != 1+1+2 { // the account, the sign-in, old and new
-		t.Errorf("%d hashes", n)
-	}
-	_, err := authapi.Passwd.Call(as(t, in), nc, change)
-	wantCode(t, err, fault.WrongCredentials)
+		if n := first.hasher.made.Load() + second.hasher.made.Load(); n != 1+1+2 { // the account, the sign-in, old and new
+			t.Errorf("%d hashes", n)
+		}
+		_, err := authapi.Passwd.Call(as(t, in), nc, change)
+		wantCode(t, err, fault.WrongCredentials)
+	})
 }
 
 // Two changes at once that both know the old password: one of them sets it.
 func TestPasswdRace(t *testing.T) {
 	t.Parallel()
-	ns := natstest.Run(t)
-	s := start(t, ns, nil)
-	addAccounts(t, s, "ann")
-	ctx := natstest.Context(t)
-	u, _, err := s.accounts.find(ctx, newAccount("ann", "").ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := s.accounts.setHash(ctx, u.ID, u.Hash, "first", "command-1")
-	if err != nil || !first {
-		t.Errorf("first: %v, %v", first, err)
-	}
-	second, err := s.accounts.setHash(ctx, u.ID, u.Hash, "second", "command-2")
-	if err != nil || second {
-		t.Errorf("second: %v, %v", second, err)
-	}
+	storagetest.Each(t, func(t *testing.T, d storagetest.Database) {
+		ns := natstest.Run(t)
+		s := start(t, ns, on(d))
+		addAccounts(t, s, "ann")
+		ctx := natstest.Context(t)
+		u, _, err := s.accounts.find(ctx, newAccount("ann", "").ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := s.accounts.setHash(ctx, u.ID, u.Hash, "first", "command-1")
+		if err != nil || !first {
+			t.Errorf("first: %v, %v", first, err)
+		}
+		second, err := s.accounts.setHash(ctx, u.ID, u.Hash, "second", "command-2")
+		if err != nil || second {
+			t.Errorf("second: %v, %v", second, err)
+		}
+	})
 }

@@ -15,6 +15,7 @@ import (
 	"gamehall/shared/fault"
 	"gamehall/shared/natstest"
 	"gamehall/shared/storage"
+	"gamehall/shared/storagetest"
 )
 
 func TestSignUp(t *testing.T) {
@@ -80,92 +81,93 @@ func TestSignUp(t *testing.T) {
 // command is not.
 func TestSignUpAgain(t *testing.T) {
 	t.Parallel()
-	ns := natstest.Run(t)
-	data := t.TempDir()
-	nc := ns.Connect(t)
-	ctx := bus.WithCommand(natstest.Context(t), "command-1")
-	req := authapi.SignUpRequest{Username: "ann", Password: password}
-	for life := range 2 {
-		s, err := Start(ctx, Config{NATS: ns.Dialer(), Data: data, PasswordHash: cheap, Log: natstest.Quiet()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resp, err := authapi.SignUp.Call(ctx, nc, req); err != nil || resp.User != "ann" {
-			t.Errorf("life %d: %+v, %v", life, resp, err)
-		}
-		_, err = authapi.SignUp.Call(bus.WithCommand(ctx, "command-2"), nc, req)
-		wantCode(t, err, fault.UsernameTaken)
-		if life == 1 {
-			// Long after, the same id is no repetition any more.
-			old := time.Now().UTC().Add(-bus.AnswersKept)
-			if err := s.accounts.db.Model(&account{}).Where("1 = 1").Update("created_at", old).Error; err != nil {
+	storagetest.Each(t, func(t *testing.T, d storagetest.Database) {
+		ns := natstest.Run(t)
+		nc := ns.Connect(t)
+		ctx := bus.WithCommand(natstest.Context(t), "command-1")
+		req := authapi.SignUpRequest{Username: "ann", Password: password}
+		for life := range 2 {
+			s, err := Start(ctx, Config{NATS: ns.Dialer(), DB: d.DB, Data: d.Data, PasswordHash: cheap, Log: natstest.Quiet()})
+			if err != nil {
 				t.Fatal(err)
 			}
-			made, err := s.made(ctx, newAccount("ann", "command-1"))
-			if made {
-				t.Error("an old command made the account again")
+			if resp, err := authapi.SignUp.Call(ctx, nc, req); err != nil || resp.User != "ann" {
+				t.Errorf("life %d: %+v, %v", life, resp, err)
 			}
+			_, err = authapi.SignUp.Call(bus.WithCommand(ctx, "command-2"), nc, req)
 			wantCode(t, err, fault.UsernameTaken)
+			if life == 1 {
+				// Long after, the same id is no repetition any more.
+				old := time.Now().UTC().Add(-bus.AnswersKept)
+				if err := s.accounts.db.Model(&account{}).Where("1 = 1").Update("created_at", old).Error; err != nil {
+					t.Fatal(err)
+				}
+				made, err := s.made(ctx, newAccount("ann", "command-1"))
+				if made {
+					t.Error("an old command made the account again")
+				}
+				wantCode(t, err, fault.UsernameTaken)
+			}
+			if err := s.Stop(ctx); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := s.Stop(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 // 200 sign-ups of one name in all its spellings and looks, on two copies with one database.
 func TestSignUpRace(t *testing.T) {
 	t.Parallel()
-	ns := natstest.Run(t)
-	data := t.TempDir()
-	first := start(t, ns, func(c *Config) { c.Data = data })
-	second := start(t, ns, func(c *Config) { c.Data = data })
-	nc := ns.Connect(t)
-	spellings := []string{
-		"rené1", "RENÉ1", "René1", "rene\u03011", "RENE\u03011", "ｒｅｎé１", "ＲＥＮÉ1", "ｒene\u03011",
-		"renél", "RENÉL", "rene\u0301l", // look-alikes: 1 and l
-	}
-	const racers = 200
-	errs := make([]error, racers)
-	var all sync.WaitGroup
-	for i := range racers {
-		all.Go(func() {
-			_, errs[i] = authapi.SignUp.Call(natstest.Context(t), nc, authapi.SignUpRequest{
-				Username: spellings[i%len(spellings)], Password: fmt.Sprintf("password %d", i), Trusted: true,
-			})
-		})
-	}
-	all.Wait()
-	won := -1
-	for i, err := range errs {
-		switch fault.CodeOf(err) {
-		case "":
-			if won >= 0 {
-				t.Errorf("both %q and %q won", spellings[won%len(spellings)], spellings[i%len(spellings)])
-			}
-			won = i
-		case fault.UsernameTaken:
-		default:
-			t.Errorf("%q: %v", spellings[i%len(spellings)], err)
+	storagetest.Each(t, func(t *testing.T, d storagetest.Database) {
+		ns := natstest.Run(t)
+		first, second := start(t, ns, on(d)), start(t, ns, on(d))
+		nc := ns.Connect(t)
+		spellings := []string{
+			"rené1", "RENÉ1", "René1", "rene\u03011", "RENE\u03011", "ｒｅｎé１", "ＲＥＮÉ1", "ｒene\u03011",
+			"renél", "RENÉL", "rene\u0301l", // look-alikes: 1 and l
 		}
-	}
-	if won < 0 {
-		t.Fatal("nobody won")
-	}
-	var rows []account
-	if err := first.accounts.db.Find(&rows).Error; err != nil || len(rows) != 1 {
-		t.Errorf("%d accounts, %v", len(rows), err)
-	}
-	if _, err := authapi.SignIn.Call(natstest.Context(t), nc, authapi.SignInRequest{
-		Username: spellings[won%len(spellings)], Password: fmt.Sprintf("password %d", won), Edge: "e1", Conn: "c1",
-	}); err != nil {
-		t.Errorf("the winner's password: %v", err)
-	}
-	served := func(s *Service) uint64 { return s.hasher.made.Load() }
-	t.Logf("hashed %d and %d", served(first), served(second))
+		const racers = 200
+		errs := make([]error, racers)
+		var all sync.WaitGroup
+		for i := range racers {
+			all.Go(func() {
+				_, errs[i] = authapi.SignUp.Call(natstest.Context(t), nc, authapi.SignUpRequest{
+					Username: spellings[i%len(spellings)], Password: fmt.Sprintf("password %d", i), Trusted: true,
+				})
+			})
+		}
+		all.Wait()
+		won := -1
+		for i, err := range errs {
+			switch fault.CodeOf(err) {
+			case "":
+				if won >= 0 {
+					t.Errorf("both %q and %q won", spellings[won%len(spellings)], spellings[i%len(spellings)])
+				}
+				won = i
+			case fault.UsernameTaken:
+			default:
+				t.Errorf("%q: %v", spellings[i%len(spellings)], err)
+			}
+		}
+		if won < 0 {
+			t.Fatal("nobody won")
+		}
+		var rows []account
+		if err := first.accounts.db.Find(&rows).Error; err != nil || len(rows) != 1 {
+			t.Errorf("%d accounts, %v", len(rows), err)
+		}
+		if _, err := authapi.SignIn.Call(natstest.Context(t), nc, authapi.SignInRequest{
+			Username: spellings[won%len(spellings)], Password: fmt.Sprintf("password %d", won), Edge: "e1", Conn: "c1",
+		}); err != nil {
+			t.Errorf("the winner's password: %v", err)
+		}
+		served := func(s *Service) uint64 { return s.hasher.made.Load() }
+		t.Logf("hashed %d and %d", served(first), served(second))
+	})
 }
 
-// A database that somebody else has locked, or that may not grow, makes sign-up unavailable
+// A SQLite database that somebody else has locked, or that may not grow, makes sign-up unavailable
 // and leaves sign-in as it is.
 func TestSignUpWithoutSpace(t *testing.T) {
 	t.Parallel()
@@ -228,30 +230,32 @@ func TestSignUpWithoutSpace(t *testing.T) {
 // The table that the migration makes is the one that the struct means.
 func TestMigrationFitsAccount(t *testing.T) {
 	t.Parallel()
-	db, err := storage.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"), migrations)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	stmt := &gorm.Statement{DB: db.DB}
-	if err := stmt.Parse(&account{}); err != nil {
-		t.Fatal(err)
-	}
-	columns, err := db.Migrator().ColumnTypes(&account{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	have := map[string]bool{}
-	for _, c := range columns {
-		have[c.Name()] = true
-	}
-	for _, f := range stmt.Schema.Fields {
-		if !have[f.DBName] {
-			t.Errorf("the table has no column %s", f.DBName)
+	storagetest.Each(t, func(t *testing.T, d storagetest.Database) {
+		db, err := storage.Open(t.Context(), d.At(t, "auth"), migrations)
+		if err != nil {
+			t.Fatal(err)
 		}
-		delete(have, f.DBName)
-	}
-	if len(have) > 0 {
-		t.Errorf("columns that no field has: %v", have)
-	}
+		defer db.Close()
+		stmt := &gorm.Statement{DB: db.DB}
+		if err := stmt.Parse(&account{}); err != nil {
+			t.Fatal(err)
+		}
+		columns, err := db.Migrator().ColumnTypes(&account{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		have := map[string]bool{}
+		for _, c := range columns {
+			have[c.Name()] = true
+		}
+		for _, f := range stmt.Schema.Fields {
+			if !have[f.DBName] {
+				t.Errorf("the table has no column %s", f.DBName)
+			}
+			delete(have, f.DBName)
+		}
+		if len(have) > 0 {
+			t.Errorf("columns that no field has: %v", have)
+		}
+	})
 }

@@ -20,6 +20,7 @@ import (
 	"gamehall/shared/game21api"
 	"gamehall/shared/natstest"
 	"gamehall/shared/session"
+	"gamehall/shared/storagetest"
 	"gamehall/shared/streams"
 )
 
@@ -30,7 +31,7 @@ type hall struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
 	clock    *driven
-	data     string
+	db       storagetest.Database
 	replicas int
 	live     chan event.Event
 
@@ -68,7 +69,7 @@ func newHall(t testing.TB) *hall {
 func newHallOn(t testing.TB, ns server) *hall {
 	t.Helper()
 	h := &hall{
-		t: t, replicas: 1, ns: ns, nc: ns.Connect(t), js: ns.JetStream(t), data: t.TempDir(),
+		t: t, replicas: 1, ns: ns, nc: ns.Connect(t), js: ns.JetStream(t), db: storagetest.SQLite(t),
 		clock: newDriven(utc(t, "2026-11-20 10:59:00")), live: make(chan event.Event, 1024),
 		players: map[string]session.Record{},
 	}
@@ -92,7 +93,7 @@ func newHallOn(t testing.TB, ns server) *hall {
 // config is that of a copy: all copies share data, clock and NATS.
 func (h *hall) config() Config {
 	return Config{
-		NATS: h.ns.Dialer(), Data: h.data, Bare: true, Replicas: h.replicas, Log: natstest.Quiet(), Clock: h.clock,
+		NATS: h.ns.Dialer(), DB: h.db.DB, Data: h.db.Data, Bare: true, Replicas: h.replicas, Log: natstest.Quiet(), Clock: h.clock,
 		deal: func() (Numbers, error) { return dealt, nil },
 		wrap: func(s store) store { return drivenStore{s, h.clock} },
 	}

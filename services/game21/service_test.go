@@ -254,7 +254,7 @@ func TestMissingSchedule(t *testing.T) {
 	h.end(s)
 
 	// The scores remember, too.
-	if _, err := (ledger{openLedger(t, h.data)}).credit(natstest.Context(t), Result{Outcome: NobodyAnswered, Round: 41}); err != nil {
+	if _, err := (ledger{openLedger(t, h.db)}).credit(natstest.Context(t), Result{Outcome: NobodyAnswered, Round: 41}); err != nil {
 		t.Fatal(err)
 	}
 	if err := kv.Delete(natstest.Context(t), scheduleKey); err != nil {

@@ -328,14 +328,14 @@ func acked(t *testing.T, at string, happens func()) {
 			}
 		})
 	}
-	for range 8 {
+	for range 200 {
 		<-first
 	}
 	happens()
 	for len(first) > 0 {
 		<-first
 	}
-	for range 8 { // it goes on
+	for range 200 { // it goes on
 		<-first
 	}
 	stop()
