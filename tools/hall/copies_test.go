@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -235,5 +236,48 @@ func TestCopyGone(t *testing.T) {
 	}
 	if n := len(h.lobby()); n != v.said {
 		t.Errorf("%d lines are stored, and %d were acknowledged", n, v.said)
+	}
+}
+
+// TestRollingRestart: every process is replaced, one after the other, while people talk: new ones
+// come first, old ones are told to stop. Nothing is lost or said twice, nobody waits long, and
+// each client has to come back once for its edge.
+func TestRollingRestart(t *testing.T) {
+	t.Parallel()
+	h := openCopies(t)
+	parts := append(slices.Clone(services), edgeName)
+	running := map[string]*process{}
+	for _, part := range parts {
+		running[part] = h.launch(h.url, part).serving()
+	}
+	client := travel(t, dialFrames(t, running[edgeName].tcp), "netease1")
+	v := &sayer{p: client.program}
+	v.meanwhile(t, "replacing the services", 3*time.Second, func() {
+		for _, part := range services {
+			next := h.launch(h.url, part).serving()
+			running[part].stops(syscall.SIGTERM)
+			running[part] = next
+		}
+	})
+	next := h.launch(h.url, edgeName).serving()
+	running[edgeName].signal(syscall.SIGTERM)
+	var last said
+	for object, ok := client.next(); ok; object, ok = client.next() {
+		last = saidIn(t, object)
+	}
+	if last.Event != "closing" || last.Reason != "restart" || last.RetryAfter < 500 || last.RetryAfter > 3500 {
+		t.Errorf("the last word of an edge that is replaced is %+v", last)
+	}
+	client.resume(dialFrames(t, next.tcp), "{}")
+	v.p = client.program
+	v.meanwhile(t, "at another edge", 3*time.Second, func() {
+		if <-running[edgeName].ended; running[edgeName].err != nil {
+			t.Errorf("an edge that is replaced ends with %v", running[edgeName].err)
+		}
+	})
+	for i, text := range h.lobby() {
+		if text != fmt.Sprint(i) {
+			t.Fatalf("line %d of %d that were acknowledged is %q", i, v.said, text)
+		}
 	}
 }
