@@ -259,6 +259,14 @@ func (c *checker) resolve(p *part) {
 		if _, is := had[channel]; !is {
 			had[channel] = p.session.joined.seq
 		}
+		if channel != history.Lobby && channel != history.Game21 {
+			// It hears from its last coming on: somebody may have come or left before in the same words.
+			for _, x := range c.log.channels[channel] {
+				if x.Kind == event.RoomJoined && fold(x.User) == fold(p.session.user) && x.at <= e.T {
+					had[channel] = max(had[channel], x.seq)
+				}
+			}
+		}
 		if e.Seq != 0 {
 			continue
 		}
