@@ -20,6 +20,8 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	// exitInvalid is of hall check: it has nothing to say.
+	exitInvalid = 3
 )
 
 // usageError is a fault of whoever called: flags that are wrong or do not go together.
@@ -38,6 +40,7 @@ type cli struct {
 	Keys    keysCommand      `cmd:"" help:"Make the nkeys of a hall whose NATS gives each part its own rights."`
 	Client  clientCommand    `cmd:"" help:"Enter a hall: the terminal client."`
 	Load    loadCommand      `cmd:"" help:"Measure a hall under load, beside a raw relay."`
+	Check   checkCommand     `cmd:"" help:"Break a hall of real processes, and look whether it kept its promises."`
 	Version kong.VersionFlag `help:"Print the version and exit." env:"-"`
 }
 
@@ -67,8 +70,11 @@ func hall(args []string, stdout, stderr io.Writer) int {
 	// Whoever closed standard error cannot be told of it.
 	_, _ = fmt.Fprintln(stderr, "hall:", err)
 	if errors.As(err, new(usageError)) {
-		_, _ = fmt.Fprintln(stderr, "hall: see hall --help, hall up --help, hall run --help, hall nats --help, hall client --help")
+		_, _ = fmt.Fprintln(stderr, "hall: see hall --help, hall up --help, hall run --help, hall nats --help, hall client --help, hall check --help")
 		return exitUsage
+	}
+	if errors.Is(err, errInvalid) {
+		return exitInvalid
 	}
 	return exitFailed
 }
