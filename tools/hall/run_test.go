@@ -1,9 +1,11 @@
 package main
 
 import (
+	"math/rand/v2"
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,6 +74,44 @@ func TestRunWaits(t *testing.T) {
 	t.Cleanup(n.stop)
 	early.await(early.log, regexp.MustCompile(`msg="all parts serve"`))
 	early.stops(syscall.SIGTERM)
+}
+
+// TestStartOrder: the parts start in any order, with NATS absent and nothing stored yet. Each
+// waits, says that it is not ready, and the hall opens once NATS is there.
+func TestStartOrder(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	n, err := startNATS(t.Context(), data, listen{"127.0.0.1", 0}, natstest.Quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &copies{t: t, url: adminURL(t, data), data: t.TempDir()}
+	at, err := net.ResolveTCPAddr("tcp", n.server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.stop()
+	order := append(slices.Clone(services), edgeName)
+	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	t.Logf("in the order %v", order)
+	parts := map[string]*process{}
+	for _, part := range order {
+		parts[part] = h.launch(h.url, part)
+	}
+	for _, p := range parts {
+		p.await(p.log, waiting)
+	}
+	n, err = startNATS(t.Context(), data, listen{at.IP.String(), at.Port}, natstest.Quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.stop)
+	for _, p := range parts {
+		p.serving()
+	}
+	one := parts[edgeName].signIn("netease1", "123")
+	one.says("hi")
+	one.hears("netease1: hi")
 }
 
 // TestUpWaits: so does up with an existing NATS, and it says that nothing is there.
