@@ -25,6 +25,7 @@ type channel struct {
 	// The hub's own.
 	known   bool        // last is known
 	checked uint64      // everything up to here was looked for in the stream
+	before  uint64      // the last event to clients, for whom nothing is where one is skipped
 	room    string      // a room's name as its events show it
 	held    []*nats.Msg // live messages behind a hole, or from before last was known
 	filling bool

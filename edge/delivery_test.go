@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -156,6 +157,10 @@ func TestPoison(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	ann := h.signIn(t, "ann")
+	program := framesTo(t, h.edge)
+	enter(t, program, "bob")
+	ann.want("system: bob joined the hall")
+	before := h.line(t, "before it")
 	nc := h.ns.Connect(t)
 	if _, err := h.js.Publish(natstest.Context(t), streams.Subject(streams.LobbyChannel), []byte("no JSON")); err != nil {
 		t.Fatal(err)
@@ -174,9 +179,16 @@ func TestPoison(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.tell(t, streams.LobbyChannel, event.Event{Kind: "of.a.later.version", Text: "?"})
-	h.line(t, "after it")
-	ann.want("somebody: after it")
+	after := h.line(t, "after it")
+	ann.want("somebody: before it", "somebody: after it")
 	ann.quiet()
+	// To a client there is nothing between the two that it could have missed.
+	chain := fmt.Sprintf(`"seq":%d,"prev":%d`, after, before)
+	for object := program.next(); !strings.Contains(object, chain); object = program.next() {
+		if strings.Contains(object, "after it") {
+			t.Fatalf("told %s, want %s", object, chain)
+		}
+	}
 	if got := h.metric(t, "hall_edge_poison_events_total"); got != 1 {
 		t.Errorf("%d events could not be read, want 1", got)
 	}

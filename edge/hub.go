@@ -17,6 +17,7 @@ import (
 	"gamehall/shared/bus"
 	"gamehall/shared/fault"
 	"gamehall/shared/streams"
+	"gamehall/shared/wire"
 )
 
 // hub hears the channels that sessions of this edge are in. Its goroutine owns what is in
@@ -206,6 +207,7 @@ func (h *hub) run() {
 			h.hear(m)
 		case a := <-h.asks:
 			a.ch.begin(a.last)
+			a.ch.before = a.last
 			close(a.ch.ready)
 			h.resume(a.ch)
 		case f := <-h.filled:
@@ -279,13 +281,19 @@ func (h *hub) resume(ch *channel) {
 // deliver puts a message into the channel's log and tells the writers. A session whose
 // leaving it is hears the channel no more.
 func (h *hub) deliver(ch *channel, m streams.Msg) {
-	e, err := m.Decode(ch.name, ch.reached())
-	if err != nil {
+	e, err := m.Decode(ch.name, ch.before)
+	switch {
+	case err != nil:
 		h.edge.stats.poison.Inc()
 		h.log.Error("an event cannot be read, it is skipped", "channel", ch.name, "seq", m.Seq, "error", err)
 		ch.skip(m.Seq)
 		return
+	case !wire.Known(e.Kind):
+		h.log.Warn("an event of another version is skipped", "channel", ch.name, "seq", m.Seq, "event", e.Kind)
+		ch.skip(m.Seq)
+		return
 	}
+	ch.before = m.Seq
 	if e.Room != "" {
 		ch.room = e.Room
 	}
@@ -401,6 +409,7 @@ func (h *hub) gap(ch *channel, after, upTo uint64) {
 	h.edge.stats.gaps.Inc()
 	h.log.Warn("events are no longer kept", "channel", ch.name, "after", after, "to", upTo)
 	ch.lose(after, upTo)
+	ch.before = upTo
 	for _, w := range h.edge.writers {
 		w.tell(ch)
 	}

@@ -227,6 +227,9 @@ func (c *conn) replay(ctx context.Context, s *session, ch *channel, from, upTo u
 				c.edge.log.Error("an event cannot be read, it is skipped", "channel", ch.name, "seq", m.Seq, "error", err)
 				return true
 			}
+			if !wire.Known(e.Kind) {
+				return true
+			}
 			prev = m.Seq
 			if over = s.leaves(e); over {
 				c.edge.leaving(ch, e)

@@ -172,7 +172,7 @@ func parseEvent(data []byte) (Message, error) {
 		}
 		return Message{Private: &p}, nil
 	}
-	if !known(c.Event) {
+	if !Known(c.Event) {
 		return Message{}, nil
 	}
 	return Message{Event: new(fromClient(c))}, nil
@@ -231,7 +231,7 @@ func (m Message) Reply(c Command) (Reply, error) {
 		var d historyData
 		err = read(&d)
 		for _, e := range d.Events {
-			if known(e.Event) {
+			if Known(e.Event) {
 				r.History = append(r.History, fromClient(e))
 			}
 		}

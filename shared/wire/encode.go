@@ -64,8 +64,8 @@ func toClient(e event.Stored) clientEvent {
 	return c
 }
 
-// known tells the kinds of event that clients of this version are told.
-func known(kind string) bool {
+// Known tells the kinds of event that clients of this version are told.
+func Known(kind string) bool {
 	switch kind {
 	case event.Chat, event.Joined, event.Left, event.RoomChat, event.RoomJoined, event.RoomLeft,
 		event.Game21Started, event.Game21Answered, event.Game21Ended:
@@ -77,7 +77,7 @@ func known(kind string) bool {
 // EventObject gives e as the object of a frame or message; nil for a kind that this version
 // does not know.
 func EventObject(e event.Stored) []byte {
-	if !known(e.Kind) {
+	if !Known(e.Kind) {
 		return nil
 	}
 	return object(toClient(e))
@@ -175,7 +175,7 @@ func ReplyObject(re string, r Reply) []byte {
 	case History:
 		h := historyData{Events: []clientEvent{}}
 		for _, e := range r.History {
-			if known(e.Kind) {
+			if Known(e.Kind) {
 				h.Events = append(h.Events, toClient(e))
 			}
 		}
