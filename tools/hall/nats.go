@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -89,11 +90,8 @@ func (c *natsCommand) node() (node, error) {
 		return node{}, err
 	}
 	n := node{
-		data: c.Data, at: c.NATSListen, name: c.Name, admin: c.Admin, monitor: c.Monitor,
+		data: c.Data, at: c.NATSListen, name: cmp.Or(c.Name, serverName), admin: c.Admin, monitor: c.Monitor,
 		cluster: c.Cluster, clusterName: c.ClusterName, advertise: c.Advertise, routes: routes,
-	}
-	if n.name == "" {
-		n.name = "hall"
 	}
 	if n.admin == "" {
 		n.admin, n.tellAdmin = filepath.Join(c.Data, adminFile), true
@@ -174,8 +172,8 @@ func (c *natsCommand) configured() (*server.Options, error) {
 			opts.Port = server.RANDOM_PORT
 		}
 	}
-	if c.Name != "" {
-		opts.ServerName = c.Name
+	if c.Name != "" || opts.ServerName == "" {
+		opts.ServerName = cmp.Or(c.Name, serverName)
 	}
 	if c.Monitor != nil {
 		opts.HTTPHost, opts.HTTPPort = c.Monitor.host, c.Monitor.port

@@ -28,6 +28,8 @@ const (
 	natsReadyWithin = time.Minute
 	// maxPayload is the largest message: DESIGN's 1 MiB to a client, and what NATS advises.
 	maxPayload = 1 << 20
+	// serverName is that of a server alone.
+	serverName = "hall"
 	// adminFile holds the administrator's password, in the data folder.
 	adminFile = "nats-admin.txt"
 	adminUser = "hall-admin"
@@ -54,7 +56,7 @@ type natsd struct {
 // startNATS starts the one server of a hall on its listening address, with JetStream in the
 // data folder. Who called stops it.
 func startNATS(ctx context.Context, data string, at listen, log *slog.Logger) (*natsd, error) {
-	n := node{data: data, at: at, name: "hall", admin: filepath.Join(data, adminFile), tellAdmin: true}
+	n := node{data: data, at: at, name: serverName, admin: filepath.Join(data, adminFile), tellAdmin: true}
 	return n.start(ctx, log)
 }
 
