@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -177,7 +178,7 @@ func (s *store) leaving(ctx context.Context, msg jetstream.Msg, ended func(conte
 	}
 	ctx, cancel := context.WithTimeout(ctx, bus.CallFor)
 	defer cancel()
-	err := ended(ctx, e)
+	err := guard(func() error { return ended(ctx, e) })
 	if err == nil {
 		return msg.Ack()
 	}
@@ -186,4 +187,15 @@ func (s *store) leaving(ctx context.Context, msg jetstream.Msg, ended func(conte
 		return msg.Term()
 	}
 	return errors.Join(err, msg.NakWithDelay(time.Second))
+}
+
+// guard turns a panic of do into an error: it would end the process, and the next one, which is
+// handed the same event.
+func guard(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return do()
 }
