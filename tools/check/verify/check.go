@@ -26,6 +26,7 @@ type checker struct {
 	report   *Report
 
 	log      *log
+	channels map[string]string // what the log calls a client's channel
 	stints   []*stint
 	sessions map[string]*session // by the drivers' names
 	ops      []*op
@@ -33,7 +34,6 @@ type checker struct {
 	keyed    map[string]*command
 	byText   map[string]*command
 	heard    map[string][]hearing // whispers by text
-	ended    map[int]map[string]bool
 	windows  *windows
 	latency  map[string][]int64
 	seen     map[uint64]int64 // when a line was first seen by anybody
@@ -47,7 +47,7 @@ func Check(h *history.History, o Options) (*Report, error) {
 			Name: h.Run.Name, Seed: h.Run.Seed, Looked: map[ID]int{}, start: h.Run.Start,
 			Took: time.Duration(h.Run.End - h.Run.Start).Seconds(),
 		},
-		sessions: map[string]*session{}, keyed: map[string]*command{}, byText: map[string]*command{},
+		channels: map[string]string{}, sessions: map[string]*session{}, keyed: map[string]*command{}, byText: map[string]*command{},
 		heard: map[string][]hearing{}, latency: map[string][]int64{}, seen: map[uint64]int64{},
 	}
 	c.report.Counts.Faults = len(h.Run.Faults)

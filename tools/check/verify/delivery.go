@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gamehall/shared/event"
 	"gamehall/tools/check/history"
@@ -18,7 +19,7 @@ func (c *checker) deliveries(p *part) {
 	told := map[string][]history.Event{}
 	shown := map[int]bool{}
 	for _, e := range p.told {
-		channel := logChannel(e.Channel)
+		channel := c.channel(e.Channel)
 		if c.shown(p, e) {
 			if shown[e.Round] {
 				c.at(I2, p, e, "the round %d was shown twice", e.Round)
@@ -34,8 +35,8 @@ func (c *checker) deliveries(p *part) {
 	if p.session.joined == nil {
 		return // told already; there is no slice to compare with
 	}
-	c.slice(p, history.Lobby, p.start(history.Lobby), p.session.left, told[history.Lobby], p.whole())
-	c.slice(p, history.Game21, p.start(history.Game21), c.gameEnd(p), told[history.Game21], p.stint.final && p.to == p.stint.to)
+	c.slice(p, history.Lobby, p.session.joined.seq, p.start(history.Lobby), p.session.left, told[history.Lobby], p.whole())
+	c.slice(p, history.Game21, p.session.joined.seq, p.start(history.Game21), nil, told[history.Game21], p.stint.final && p.to == p.stint.to)
 	delete(told, history.Lobby)
 	delete(told, history.Game21)
 	c.rooms(p, told)
@@ -118,13 +119,10 @@ func (p *part) whole() bool {
 	return p.stint.final && p.to == p.stint.to
 }
 
-// gameEnd is where the session stops hearing the game: nowhere exactly, for its leaving is in
-// another channel.
-func (c *checker) gameEnd(p *part) *entry { return nil }
-
-// slice compares told with the channel behind start and before left. whole says that all of it
-// must be there.
-func (c *checker) slice(p *part, channel string, start uint64, left *entry, told []history.Event, whole bool) {
+// slice compares told with the channel behind start and before left; the user came to it at
+// joined. whole says that all of it must be there. Where the game ends for a session is not
+// known exactly, for its leaving is in another channel.
+func (c *checker) slice(p *part, channel string, joined, start uint64, left *entry, told []history.Event, whole bool) {
 	expected := c.log.after(channel, start)
 	if p.open() {
 		// Without since it goes on at the channel's end, wherever that was.
@@ -148,7 +146,7 @@ func (c *checker) slice(p *part, channel string, start uint64, left *entry, told
 		}
 		at, found := slices.BinarySearchFunc(expected, e.Seq, func(x *entry, seq uint64) int { return cmp.Compare(x.seq, seq) })
 		switch {
-		case !found && e.Seq <= start && p.begin.in.F == history.Resume && e.Seq > p.session.joined.seq:
+		case !found && e.Seq <= start && p.begin.in.F == history.Resume && e.Seq > joined:
 			c.at(I2, p, e, "the event %d of %s came again after a resume that had it (%d)", e.Seq, e.Channel, start)
 			continue
 		case !found:
@@ -218,10 +216,10 @@ func (c *checker) rooms(p *part, told map[string][]history.Event) {
 		}
 		if whole && s.left != nil {
 			// Where its end is known it is not a matter of time.
-			c.slice(&part{session: p.session, stint: p.stint, begin: p.begin, to: p.to, quit: p.begin}, s.channel, start, s.left, mine, true)
+			c.slice(&part{session: p.session, stint: p.stint, begin: p.begin, to: p.to, quit: p.begin}, s.channel, s.joined.seq, start, s.left, mine, true)
 			continue
 		}
-		c.slice(p, s.channel, start, s.left, mine, whole)
+		c.slice(p, s.channel, s.joined.seq, start, s.left, mine, whole)
 	}
 	for _, list := range told {
 		for _, e := range list {
@@ -239,6 +237,11 @@ func (c *checker) delivered(p *part, e history.Event, stored *entry) {
 		return
 	}
 	took := max(0, e.T-stored.at)
+	if took > second/10 && c.faulty(stored.at, e.T, 5*time.Second, func(f history.Fault) bool {
+		return of(f, p.stint.client) || of(f, "clients") && of(f, p.stint.edge)
+	}) {
+		return // the way to it was in trouble, not the hall
+	}
 	c.latency[delivery] = append(c.latency[delivery], took)
 	c.windows.delivered(p.session.user, stored.at, e.T, took)
 }
@@ -255,7 +258,7 @@ func (c *checker) resolve(p *part) {
 	had := map[string]uint64{}
 	for i := range p.told {
 		e := &p.told[i]
-		channel := logChannel(e.Channel)
+		channel := c.channel(e.Channel)
 		if _, is := had[channel]; !is {
 			had[channel] = p.session.joined.seq
 		}

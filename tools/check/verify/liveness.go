@@ -25,8 +25,8 @@ func (c *checker) checkLiveness() {
 		if o.in.T < c.run.Healed || o.in.T > until {
 			continue
 		}
-		if o.outcome == history.Info && o.stint.by == history.ByClient {
-			continue // its driver went away
+		if o.outcome == history.Info && (o.stint.by == history.ByClient || o.stint.reason == "signed_in_elsewhere") {
+			continue // its driver went away, or another one came
 		}
 		asked++
 		if o.unknown() || o.out.T-o.in.T > int64(answeredWithin) {

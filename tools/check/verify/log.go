@@ -106,6 +106,16 @@ func logChannel(channel string) string {
 	return "room." + name.RoomID(key)
 }
 
+// channel is logChannel, remembered: there are few names, and each is looked at for long.
+func (c *checker) channel(shown string) string {
+	known, is := c.channels[shown]
+	if !is {
+		known = logChannel(shown)
+		c.channels[shown] = known
+	}
+	return known
+}
+
 // readLog reads the streams of every node, compares them, and keeps the longest.
 func (c *checker) readLog() error {
 	var best []history.Message

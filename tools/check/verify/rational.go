@@ -113,21 +113,25 @@ func (p *parser) factor(depth int) (*big.Rat, error) {
 		return nil, errors.New("a number is missing")
 	}
 	p.numbers = append(p.numbers, n)
-	return new(big.Rat).SetInt64(int64(n)), nil
+	return big.NewRat(int64(n), 1), nil
 }
+
+// fraction is n/d, d above 0. Four numbers up to 10 and three operators stay far within an
+// int64, also unreduced.
+type fraction struct{ n, d int64 }
 
 // best is the largest value that is not over 21 of any expression of the numbers.
 func best(numbers []int) *big.Rat {
-	values := make([]*big.Rat, len(numbers))
+	values := make([]fraction, len(numbers))
 	for i, n := range numbers {
-		values[i] = new(big.Rat).SetInt64(int64(n))
+		values[i] = fraction{int64(n), 1}
 	}
-	var found *big.Rat
-	var join func([]*big.Rat)
-	join = func(values []*big.Rat) {
+	found, any := fraction{}, false
+	var join func([]fraction)
+	join = func(values []fraction) {
 		if len(values) == 1 {
-			if v := values[0]; v.Cmp(twentyOne) <= 0 && (found == nil || v.Cmp(found) > 0) {
-				found = v
+			if v := values[0]; v.n <= 21*v.d && (!any || v.n*found.d > found.n*v.d) {
+				found, any = v, true
 			}
 			return
 		}
@@ -137,14 +141,17 @@ func best(numbers []int) *big.Rat {
 					continue
 				}
 				a, b := values[i], values[j]
-				joined := []*big.Rat{new(big.Rat).Sub(a, b)}
+				joined := []fraction{{a.n*b.d - b.n*a.d, a.d * b.d}}
 				if i < j {
-					joined = append(joined, new(big.Rat).Add(a, b), new(big.Rat).Mul(a, b))
+					joined = append(joined, fraction{a.n*b.d + b.n*a.d, a.d * b.d}, fraction{a.n * b.n, a.d * b.d})
 				}
-				if b.Sign() != 0 {
-					joined = append(joined, new(big.Rat).Quo(a, b))
+				switch {
+				case b.n > 0:
+					joined = append(joined, fraction{a.n * b.d, a.d * b.n})
+				case b.n < 0:
+					joined = append(joined, fraction{-a.n * b.d, -a.d * b.n})
 				}
-				var rest []*big.Rat
+				var rest []fraction
 				for k, v := range values {
 					if k != i && k != j {
 						rest = append(rest, v)
@@ -157,7 +164,7 @@ func best(numbers []int) *big.Rat {
 		}
 	}
 	join(values)
-	return found
+	return big.NewRat(found.n, found.d)
 }
 
-var twentyOne = new(big.Rat).SetInt64(21)
+var twentyOne = big.NewRat(21, 1)

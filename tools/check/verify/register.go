@@ -150,7 +150,7 @@ func (c *checker) registerSteps() map[string][]porcupine.Operation {
 	for _, s := range c.sessions {
 		from, to := c.expiry(s)
 		steps[fold(s.user)] = append(steps[fold(s.user)], porcupine.Operation{
-			ClientId: len(clients), Input: registerStep{what: "expire", session: s.name}, Call: min(from, to), Return: to,
+			ClientId: len(clients), Input: registerStep{what: "expire", session: s.name}, Call: from, Return: to,
 		})
 	}
 	return steps
@@ -210,7 +210,7 @@ func (c *checker) expiry(s *session) (from, to int64) {
 	if s.left != nil {
 		to = s.left.at + second/10
 	}
-	return from, max(to, from)
+	return min(from, to), to
 }
 
 // reaped is how long after its client was last there a session may stand in the log: a

@@ -328,3 +328,12 @@ func percent(n, of int) float64 {
 	}
 	return 100 * float64(n) / float64(of)
 }
+
+// IDs are all invariants, in the order in which they are told.
+func IDs() []ID {
+	var ids []ID
+	for _, in := range invariants {
+		ids = append(ids, in.ID)
+	}
+	return ids
+}
