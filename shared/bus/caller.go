@@ -98,14 +98,20 @@ func goodCommandID(id string) bool {
 	return true
 }
 
-// setHeaders writes who calls into h.
-func setHeaders(ctx context.Context, h nats.Header) {
-	c := callerOf(ctx)
-	if c.user != "" {
-		h.Set(HeaderUser, c.user)
+// headers are those of one call: who calls, and as which command. There is room for the
+// timeout and a trace.
+func headers(ctx context.Context, c caller) nats.Header {
+	h := make(nats.Header, 6)
+	values := make([]string, 0, 3) // one allocation for all of them
+	set := func(name, value string) {
+		if value != "" {
+			values = append(values, value)
+			h[name] = values[len(values)-1 : len(values) : len(values)]
+		}
 	}
-	if c.session != "" {
-		h.Set(HeaderSession, c.session)
-	}
+	set(HeaderUser, c.user)
+	set(HeaderSession, c.session)
+	set(HeaderCommandID, c.command)
 	traceContext.Inject(traced(ctx), headerCarrier(h))
+	return h
 }

@@ -101,13 +101,11 @@ func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opt
 	if err != nil {
 		return resp, err
 	}
-	msg := &nats.Msg{Subject: string(m), Header: nats.Header{}, Data: data}
-	setHeaders(ctx, msg.Header)
-	id := Command(ctx)
-	if id == "" {
-		id = NewID()
+	c := callerOf(ctx)
+	if c.command == "" {
+		c.command = NewID()
 	}
-	msg.Header.Set(HeaderCommandID, id)
+	msg := &nats.Msg{Subject: string(m), Header: headers(ctx, c), Data: data}
 	answer, err := send(ctx, nc, msg, o)
 	if err != nil {
 		return resp, err

@@ -5,6 +5,8 @@ import "sync"
 // pool runs jobs on at most limit goroutines, the jobs of one key one after the other in
 // the order of submission, and holds at most max jobs that have not ended. A key whose job
 // has ended goes to the back, so that one with many jobs does not keep the others waiting.
+// Some goroutines wait for the next job instead of ending, since a new one's stack would have
+// to grow again to what the last one's was; close ends them.
 // Its mutex guards its fields and is never held while a job runs.
 type pool struct {
 	limit, max int
@@ -14,9 +16,13 @@ type pool struct {
 	held    int
 	ready   []job            // may start as soon as a goroutine is free
 	waiting map[string][]job // behind a job of the same key that has not ended
+	parked  []chan job       // goroutines without a job, the last to have had one at the end
 	closed  bool
 	idle    chan struct{} // closed once the pool is closed and holds nothing
 }
+
+// parkedMost bounds the memory of goroutines that wait for a job: some 16 KiB of stack each.
+const parkedMost = 64
 
 type job struct {
 	key string
@@ -50,6 +56,11 @@ func (p *pool) submit(key string, do func()) bool {
 		return true
 	}
 	p.running++
+	if n := len(p.parked); n > 0 {
+		p.parked[n-1] <- j // it has room
+		p.parked = p.parked[:n-1]
+		return true
+	}
 	go p.work(j)
 	return true
 }
@@ -61,6 +72,10 @@ func (p *pool) close() <-chan struct{} {
 	defer p.mu.Unlock()
 	if !p.closed {
 		p.closed = true
+		for _, c := range p.parked {
+			close(c)
+		}
+		p.parked = nil
 		p.whenIdle()
 	}
 	return p.idle
@@ -73,7 +88,7 @@ func (p *pool) whenIdle() {
 	}
 }
 
-// work runs j and then whatever is ready, and ends when nothing is.
+// work runs j and then whatever is ready, and ends when there are enough that wait for more.
 func (p *pool) work(j job) {
 	returned := false
 	defer func() {
@@ -82,19 +97,24 @@ func (p *pool) work(j job) {
 		}
 		// The job ended its goroutine (runtime.Goexit, as a test's Fatal does): the others
 		// must not wait for it.
-		if next, more := p.next(j.key); more {
+		if next, more := p.next(j.key, nil); more {
 			go p.work(next)
 		}
 	}()
-	for more := true; more; {
+	more := make(chan job, 1)
+	for ok := true; ok; {
 		j.do()
-		j, more = p.next(j.key)
+		j, ok = p.next(j.key, more)
+		if !ok {
+			j, ok = <-more
+		}
 	}
 	returned = true
 }
 
-// next ends a job of key and takes the next one.
-func (p *pool) next(key string) (job, bool) {
+// next ends a job of key and takes the next one. Without one the goroutine is parked: it gets
+// its next job from more, which is closed when there will be none. A nil more parks nobody.
+func (p *pool) next(key string, more chan job) (job, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.held--
@@ -109,6 +129,13 @@ func (p *pool) next(key string) (job, bool) {
 	}
 	if len(p.ready) == 0 {
 		p.running--
+		switch {
+		case more == nil:
+		case p.closed || len(p.parked) == parkedMost:
+			close(more)
+		default:
+			p.parked = append(p.parked, more)
+		}
 		return job{}, false
 	}
 	j := p.ready[0]

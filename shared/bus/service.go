@@ -427,6 +427,9 @@ const heardFor = 2 * attemptFor
 // [AnswersKept]. What a retry may better is not kept, but for a command that took longer
 // than an attempt: nobody waits for that one's answer any more, only the retries do.
 func keepUntil(f error, begun, now time.Time) (until time.Time, keep bool) {
+	if f == nil {
+		return time.Time{}, true
+	}
 	code := fault.CodeOf(f)
 	if !code.Retry() && code != fault.Internal {
 		return time.Time{}, true
