@@ -160,8 +160,10 @@ func (c *conn) do(cmd wire.Command) bool {
 			c.tell(wire.Private{Kind: wire.KindNotice, Text: "the hall is slow, still trying"})
 		}
 	})
+	begun := time.Now()
 	reply, err := todo.run(c, ctx, cmd)
 	late.Stop()
+	c.edge.stored.tried(cmd.Type, err, time.Since(begun))
 	reply.Type = cmd.Type
 	if begins && err == nil {
 		return true // it was welcomed, before anything it may hear

@@ -97,6 +97,7 @@ type Edge struct {
 	addresses *addresses
 	whispers  whispers
 	stats     *stats
+	stored    stored
 	tenure    atomic.Pointer[tenure]
 	parking   *poller       // of idle connections; nil where there is none
 	ends      chan struct{} // bounds the sessions ended side by side

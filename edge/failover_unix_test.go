@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,9 @@ func TestNATSWithoutQuorum(t *testing.T) {
 		if after := time.Since(begun); after > 17*time.Second {
 			t.Errorf("refused after %v, want at most 15 s", after)
 		}
+	}
+	if got := h.get(t, "/readyz"); got != http.StatusServiceUnavailable {
+		t.Errorf("/readyz is %d while nothing can be stored", got)
 	}
 	p.Start(t, 0, 2)
 	// By now the edge may have been without its lease for too long, and have let go of all:

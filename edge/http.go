@@ -57,7 +57,7 @@ func newStats() *stats {
 }
 
 // newHTTP serves the web client at /, WebSocket at /ws, /healthz (the process answers),
-// /readyz (clients can sign in) and, for trusted addresses, /metrics.
+// /readyz (clients can sign in and talk) and, for trusted addresses, /metrics.
 func newHTTP(e *Edge) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -69,6 +69,8 @@ func newHTTP(e *Edge) *http.Server {
 			answer(w, http.StatusServiceUnavailable, "stopping")
 		case !e.nc.IsConnected() || e.tenure.Load().check() != nil:
 			answer(w, http.StatusServiceUnavailable, "nats cannot be reached")
+		case e.stored.failing():
+			answer(w, http.StatusServiceUnavailable, "nothing can be stored")
 		default:
 			answer(w, http.StatusOK, "ready")
 		}
