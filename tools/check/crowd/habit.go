@@ -108,6 +108,7 @@ var (
 		return ""
 	}}
 	silence = step{1, func(ctx context.Context, p *Player, c *connection) string {
+		p.silences++
 		c.mute()
 		select {
 		case <-c.gone:
@@ -177,6 +178,9 @@ func (p *Player) rest(ctx context.Context, c *connection) string {
 func (p *Player) next() step {
 	steps := append([]step(nil), always...)
 	program := p.door != lines
+	if p.habit == silent && p.silences == 0 && p.texts > 2 && !done(p.crowd.calm) {
+		return silence // early, for it takes half a minute
+	}
 	if program {
 		steps = append(steps, programs...)
 	}

@@ -45,6 +45,7 @@ type Player struct {
 	// The player's goroutine's alone.
 	conns      int
 	registered bool
+	silences   int
 	texts      int
 	keys       int
 	sessions   int
@@ -124,7 +125,9 @@ func (p *Player) asking(c wire.Command, e *history.Event) {
 	case wire.Resume:
 		e.Session = p.session
 	case wire.RoomSay:
-		e.Channel = history.RoomPrefix + p.room
+		if p.room != "" {
+			e.Channel = history.RoomPrefix + p.room
+		}
 	}
 }
 
@@ -228,10 +231,13 @@ func (p *Player) run(ctx context.Context) {
 			p.backOff(ctx)
 			continue
 		}
-		how := endedKill
-		if p.enter(ctx, c) {
+		how, entered := "", p.enter(ctx, c)
+		switch {
+		case entered:
 			p.failures = 0
 			how = p.live(ctx, c)
+		case !done(c.gone):
+			how = endedKill // it stands, and the hall lets nobody in by it
 		}
 		if p.draw.IntN(3) == 0 {
 			edge++ // now and then back to the same one
@@ -246,7 +252,7 @@ func (p *Player) run(ctx context.Context) {
 			if done(p.crowd.quiet) || !p.wait(ctx, time.Second+p.some(5*time.Second)) || done(p.crowd.quiet) {
 				<-p.crowd.leave
 			}
-		case how == "":
+		case how == "" || !entered:
 			p.backOff(ctx)
 		}
 	}
@@ -255,7 +261,7 @@ func (p *Player) run(ctx context.Context) {
 // backOff waits a while between two attempts, as the protocol asks for, but never for long:
 // there is no crowd of others that comes back, and what is tried is the hall.
 func (p *Player) backOff(ctx context.Context) {
-	bound := min(250*time.Millisecond<<min(p.failures, 4), 2*time.Second)
+	bound := min(500*time.Millisecond<<min(p.failures, 4), 4*time.Second)
 	p.failures++
 	p.wait(ctx, p.some(bound)+10*time.Millisecond)
 }
