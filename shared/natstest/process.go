@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -42,6 +43,7 @@ type node struct {
 	Cluster int // for routes
 	Routes  []int
 	Store   string
+	MaxFile uint64 // bytes; 0 is no limit
 
 	cmd *exec.Cmd // nil while it does not run
 }
@@ -67,11 +69,17 @@ func init() {
 // serve is the server's process. It returns when it cannot start, and ends the process with
 // its parent's.
 func (n *node) serve() error {
+	if n.MaxFile > 0 {
+		signal.Ignore(syscall.SIGXFSZ) // the write fails, as on a full disk
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n.MaxFile, Max: n.MaxFile}); err != nil {
+			return err
+		}
+	}
 	opts := &server.Options{
 		ServerName: n.Name, Host: "127.0.0.1", Port: n.Port, NoLog: true, NoSigs: true,
 		JetStream: true, StoreDir: n.Store, SyncAlways: true, // as the hall runs it
 	}
-	if len(n.Routes) > 1 { // one alone would wait for others for ever
+	if len(n.Routes) > 1 {
 		opts.Cluster = server.ClusterOpts{Name: "hall", Host: "127.0.0.1", Port: n.Cluster, PoolSize: -1}
 		for _, port := range n.Routes {
 			opts.Routes = append(opts.Routes, &url.URL{Scheme: "nats-route", Host: fmt.Sprintf("127.0.0.1:%d", port)})
@@ -196,6 +204,15 @@ func (p *Processes) Start(t testing.TB, nodes ...int) {
 			t.Fatalf("start again: %v", err)
 		}
 	}
+}
+
+// StartFull starts a node that was killed and whose files cannot grow beyond so many bytes:
+// its disk is full.
+func (p *Processes) StartFull(t testing.TB, i int, most uint64) {
+	t.Helper()
+	p.nodes[i].MaxFile = most
+	defer func() { p.nodes[i].MaxFile = 0 }() // when it is started again
+	p.Start(t, i)
 }
 
 // Freeze stops a node with SIGSTOP: its connections stand and it says nothing.

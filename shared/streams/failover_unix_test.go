@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -230,4 +231,52 @@ func TestNoQuorum(t *testing.T) {
 	}
 	bob := &sender{acked: []stored{{"bob.0", seq}}}
 	check(t, js, s, bob)
+}
+
+// A server whose disk is full acknowledges nothing that it has not stored, and says so to
+// whoever asks; started again when there is space, it has all that it acknowledged.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	p := natstest.RunProcesses(t, 1)
+	js := p.JetStream(t)
+	p.Kill(0)
+	p.StartFull(t, 0, 128<<10)
+	ann := &sender{t: t}
+	long := strings.Repeat("x", 4000)
+	refused := ""
+	publish := func(id string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		seq, err := streams.Publish(ctx, js, lobby, id, event.Event{Kind: event.Chat, Text: long})
+		if err == nil {
+			ann.acked = append(ann.acked, stored{id, seq})
+		}
+		return err
+	}
+	for i := 0; refused == "" && i < 1000; i++ {
+		id := fmt.Sprint("ann.", i)
+		if err := publish(id); err != nil {
+			refused = id
+			if fault.CodeOf(err) != fault.Unavailable {
+				t.Errorf("on a full disk: %v, want unavailable", err)
+			}
+		}
+	}
+	if refused == "" {
+		t.Fatal("the disk takes everything")
+	}
+	if err := publish("ann.more"); fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("on a full disk, again: %v, want unavailable", err)
+	}
+	p.Kill(0)
+	p.Start(t, 0)
+	for _, id := range []string{refused, "ann.more"} { // which it may have stored or not
+		seq, err := streams.Publish(natstest.Context(t), js, lobby, id, event.Event{Kind: event.Chat, Text: long})
+		if err != nil {
+			t.Fatalf("with space again: %v", err)
+		}
+		ann.acked = append(ann.acked, stored{id, seq})
+	}
+	check(t, js, ann)
+	t.Logf("%d were acknowledged before the disk was full", len(ann.acked)-2)
 }
