@@ -71,9 +71,9 @@ func parseAddress(text, authorities string) (address, error) {
 	return a, nil
 }
 
-// dial connects.
-func (a address) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialWithin)
+// dial connects, which may take so long.
+func (a address) dial(ctx context.Context, within time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	nc, err := new(net.Dialer).DialContext(ctx, "tcp", a.host)
 	if err != nil || a.tls == nil {

@@ -14,7 +14,7 @@ import (
 // Config says which hall, and how to speak with it. Its zero value is the hall of hall up, on
 // this machine.
 type Config struct {
-	Addr  string // host:port, tcp://host:port or tls://host:port; default [DefaultAddr]
+	Addr  string // host:port, tcp://host:port or tls://host:port, or several between commas; default [DefaultAddr]
 	TLSCA string // file of PEM certificates to trust instead of the system's; only with tls://
 	User  string // whose password is asked for first; that takes a terminal
 	Plain bool   // lines in, lines out, also at a terminal
@@ -34,7 +34,7 @@ var ErrNoTerminal = errors.New("--user asks for the password at a terminal, and 
 // that a resume cannot bring, and when the session ends without being asked to. A command that
 // the hall refuses, a wrong password too, is no failure: the refusal is its answer.
 func Run(ctx context.Context, cfg Config, in io.Reader, out, errOut io.Writer) error {
-	addr, err := parseAddress(cfg.Addr, cfg.TLSCA)
+	addr, err := parsePlaces(cfg.Addr, cfg.TLSCA)
 	if err != nil {
 		return err
 	}

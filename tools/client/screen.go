@@ -12,9 +12,9 @@ import (
 
 // runScreen takes the whole screen until the person leaves or ctx ends. opts are Bubble
 // Tea's, such as the environment to go by.
-func runScreen(ctx context.Context, addr address, user string, in io.Reader, out io.Writer, opts ...tea.ProgramOption) error {
+func runScreen(ctx context.Context, addr *places, user string, in io.Reader, out io.Writer, opts ...tea.ProgramOption) error {
 	s := newSession(addr.dial, nil)
-	m := newModel(addr.host, user, s.do)
+	m := newModel(addr.String(), user, s.do)
 	// Interrupts are ctx's business; in raw mode Ctrl+C is a key like others.
 	p := tea.NewProgram(m, append(opts, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler())...)
 	s.tell = func(update any) { p.Send(update) }

@@ -28,7 +28,7 @@ type window struct {
 // openWindow starts the client as Run does at a terminal.
 func openWindow(t testing.TB, addr, user string, width, height int) *window {
 	t.Helper()
-	where, err := parseAddress(addr, "")
+	where, err := parsePlaces(addr, "")
 	if err != nil {
 		t.Fatal(err)
 	}
