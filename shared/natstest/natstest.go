@@ -15,8 +15,9 @@ import (
 	"gamehall/shared/streams"
 )
 
-// Wait bounds every wait of a test; only a test that fails waits so long.
-const Wait = 20 * time.Second
+// Wait bounds every wait of a test; only a test that fails waits so long. Two elections of
+// NATS on a busy machine fit into it.
+const Wait = 40 * time.Second
 
 // Context ends with the test, or after [Wait].
 func Context(t testing.TB) context.Context {

@@ -125,8 +125,8 @@ func tryProcesses(t testing.TB, n int) (*Processes, error) {
 		return nil, err
 	}
 	p := &Processes{}
-	t.Cleanup(p.kill)
 	dir := t.TempDir()
+	t.Cleanup(p.kill) // before the folder is removed
 	for i := range n {
 		name := fmt.Sprintf("n%d", i+1)
 		p.nodes = append(p.nodes, &node{Name: name, Port: ports[i], Cluster: ports[n+i], Routes: ports[n:], Store: filepath.Join(dir, name)})
