@@ -95,6 +95,7 @@ type Edge struct {
 	writers   []*writer
 	sessions  *registry
 	addresses *addresses
+	memory    *memory
 	whispers  whispers
 	stats     *stats
 	stored    stored
@@ -121,7 +122,7 @@ func Start(ctx context.Context, cfg Config) (*Edge, error) {
 	cfg = cfg.withDefaults()
 	e := &Edge{
 		cfg: cfg, log: cfg.Log.With("service", "edge"),
-		sessions: newRegistry(), addresses: newAddresses(cfg), stats: newStats(),
+		sessions: newRegistry(), addresses: newAddresses(cfg), memory: newMemory(), stats: newStats(),
 		ends: make(chan struct{}, endsAtOnce), unwrite: make(chan struct{}), tasks: newTasks(), failed: make(chan error, 1),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -342,6 +343,7 @@ func (e *Edge) sweeping() {
 		case now := <-tick.C:
 			e.sweep(now)
 			e.addresses.sweep(now)
+			e.memory.look()
 		}
 	}
 }

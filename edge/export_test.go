@@ -74,6 +74,12 @@ func (e *Edge) AgeLease(d time.Duration) {
 	t.renewed.Store(&older)
 }
 
+// Remember lets the edge take so much memory for its limit, and look at once.
+func (e *Edge) Remember(limit int64) {
+	e.memory.limit.Store(limit)
+	e.memory.look()
+}
+
 // Hold keeps the hub from looking at anything while do is done.
 func (e *Edge) Hold(t *testing.T, do func()) {
 	t.Helper()

@@ -69,6 +69,9 @@ func (e *Edge) allowed(c *conn) error {
 	switch {
 	case e.draining.Load() || e.tenure.Load().check() != nil:
 		return closedForNow()
+	case e.memory.short.Load():
+		e.stats.refused.Inc()
+		return fault.New(fault.Unavailable, "the hall is full, please try again later")
 	case open >= e.cfg.Connections, !c.trusted && float64(open-sessions) >= preAuthShare*float64(e.cfg.Connections):
 		e.stats.refused.Inc()
 		return fault.New(fault.Unavailable, "the hall is full, please try again later")
