@@ -37,6 +37,7 @@ type cli struct {
 	Up      upCommand        `cmd:"" help:"Run everything in one process, with NATS embedded."`
 	Run     runCommand       `cmd:"" help:"Run one or several parts against an existing NATS."`
 	NATS    natsCommand      `cmd:"" name:"nats" help:"Run the embedded NATS alone, or as one server of a cluster."`
+	Cluster clusterCommand   `cmd:"" help:"Run what several machines would, as processes of this one: three NATS servers, two edges, two of each service."`
 	Keys    keysCommand      `cmd:"" help:"Make the nkeys of a hall whose NATS gives each part its own rights."`
 	Client  clientCommand    `cmd:"" help:"Enter a hall: the terminal client."`
 	Load    loadCommand      `cmd:"" help:"Measure a hall under load, beside a raw relay."`
