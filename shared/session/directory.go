@@ -45,9 +45,9 @@ type Directory struct {
 	done sync.WaitGroup
 
 	mu       sync.RWMutex
-	records  map[string]Record // by user id
-	ids      map[string]string // user id by canonical name, of records
-	complete time.Time         // when records were known to be all; see trusted
+	records  map[string]*Record // by user id; no record is changed
+	ids      map[string]string  // user id by canonical name, of records
+	complete time.Time          // when records were known to be all; see trusted
 }
 
 // Open starts the mirror and returns once it holds every session that was there. It needs
@@ -65,7 +65,7 @@ func Open(ctx context.Context, js jetstream.JetStream, log *slog.Logger) (*Direc
 		return nil, fmt.Errorf("open sessions: %w", err)
 	}
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
-	d := &Directory{js: js, kv: kv, log: log, records: map[string]Record{}, stop: stop}
+	d := &Directory{js: js, kv: kv, log: log, records: map[string]*Record{}, stop: stop}
 	ready, heads := make(chan struct{}), make(chan head)
 	d.done.Go(func() { d.check(following, heads) })
 	d.done.Go(func() { d.follow(following, heads, ready) })
@@ -130,7 +130,7 @@ type mirror struct {
 	cancel  context.CancelFunc // of the watcher's context
 	watcher jetstream.KeyWatcher
 	updates <-chan jetstream.KeyValueEntry
-	records map[string]Record // its own until it is complete, then the directory's
+	records map[string]*Record // its own until it is complete, then the directory's
 	ids     map[string]string
 	last    uint64 // the last sequence told
 	target  head   // what it has to reach to be complete
@@ -210,7 +210,7 @@ func (d *Directory) watch(ctx context.Context, target head) (*mirror, error) {
 	}
 	return &mirror{
 		cancel: cancel, watcher: watcher, updates: watcher.Updates(), target: target, initial: true,
-		records: map[string]Record{}, ids: map[string]string{},
+		records: map[string]*Record{}, ids: map[string]string{},
 	}, nil
 }
 
@@ -247,8 +247,10 @@ func (d *Directory) take(m *mirror, e jetstream.KeyValueEntry) {
 	m.last = max(m.last, e.Revision())
 	if e.Operation() != jetstream.KeyValuePut {
 		d.mu.Lock()
-		delete(m.ids, m.records[e.Key()].User)
-		delete(m.records, e.Key())
+		if r := m.records[e.Key()]; r != nil {
+			delete(m.ids, r.User)
+			delete(m.records, e.Key())
+		}
 		d.mu.Unlock()
 		return
 	}
@@ -258,7 +260,7 @@ func (d *Directory) take(m *mirror, e jetstream.KeyValueEntry) {
 		return
 	}
 	d.mu.Lock()
-	m.records[e.Key()] = r
+	m.records[e.Key()] = &r
 	m.ids[r.User] = e.Key()
 	d.mu.Unlock()
 }
@@ -270,13 +272,10 @@ func (d *Directory) use(m *mirror) {
 	d.records, d.ids, d.complete = m.records, m.ids, m.target.asked
 }
 
-// trusted tells whether the mirror was complete a moment ago. The larger of monotonic and
-// wall-clock time counts: the first stands still while the machine is suspended.
-func (d *Directory) trusted() bool {
+// trusted tells whether a mirror that was complete then is to be believed. The larger of
+// monotonic and wall-clock time counts: the first stands still while the machine is suspended.
+func trusted(complete time.Time) bool {
 	now := time.Now()
-	d.mu.RLock()
-	complete := d.complete
-	d.mu.RUnlock()
 	return max(now.Sub(complete), now.Round(0).Sub(complete.Round(0))) <= trustFor
 }
 
@@ -287,7 +286,7 @@ func (d *Directory) Online() []Record {
 	defer d.mu.RUnlock()
 	all := make([]Record, 0, len(d.records))
 	for _, r := range d.records {
-		all = append(all, r)
+		all = append(all, *r)
 	}
 	return all
 }
@@ -297,17 +296,33 @@ func (d *Directory) Online() []Record {
 func (d *Directory) Peek(userID string) (Record, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	r, ok := d.records[userID]
-	return r, ok
+	if r := d.records[userID]; r != nil {
+		return *r, true
+	}
+	return Record{}, false
 }
 
-// idOf gives the id of a user who is in the mirror under that very name: what an edge sends
-// is canonical, and to find out costs a hundred times as much as to look.
-func (d *Directory) idOf(user string) (string, bool) {
+// caller finds a user who is in the mirror under that very name with a session that fits: what
+// an edge sends is canonical, and to find out costs a hundred times as much as to look. When
+// that is not enough to be sure, the id is all that it gives, if it is known.
+func (d *Directory) caller(user, session string) (who bus.Identity, sure bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	id, ok := d.ids[user]
-	return id, ok
+	id := d.ids[user]
+	r := d.records[id]
+	if r == nil || !r.fits(session) || !trusted(d.complete) {
+		return bus.Identity{ID: id}, false
+	}
+	return r.identity(id), true
+}
+
+// fits tells whether the session named is r's and live; no name is any.
+func (r *Record) fits(session string) bool {
+	return r.Live() && (session == "" || r.Session == session)
+}
+
+func (r *Record) identity(id string) bus.Identity {
+	return bus.Identity{User: r.User, ID: id, Session: r.Session, Epoch: r.Epoch(), Edge: r.Edge}
 }
 
 // Read gives the record of a user id as the bucket's leader has it; found is false when
@@ -338,26 +353,29 @@ func (d *Directory) Authorize(bare bool) bus.Authorize {
 		if user == "" || session == "" && !bare {
 			return bus.Identity{}, notSignedIn()
 		}
-		id, known := d.idOf(user)
-		if !known {
+		who, sure := d.caller(user, session)
+		if sure {
+			return who, nil
+		}
+		id := who.ID
+		if id == "" {
 			canonical, err := name.User(user)
 			if err != nil {
 				return bus.Identity{}, notSignedIn()
 			}
 			id = name.UserID(canonical)
-		}
-		fits := func(r Record) bool { return r.Live() && (session == "" || r.Session == session) }
-		r, ok := d.Peek(id)
-		if !ok || !fits(r) || !d.trusted() {
-			var err error
-			if r, ok, err = d.Read(ctx, id); err != nil {
-				return bus.Identity{}, err
-			}
-			if !ok || !fits(r) {
-				return bus.Identity{}, notSignedIn()
+			if who, sure = d.caller(canonical, session); sure {
+				return who, nil
 			}
 		}
-		return bus.Identity{User: r.User, ID: id, Session: r.Session, Epoch: r.Epoch(), Edge: r.Edge}, nil
+		r, found, err := d.Read(ctx, id)
+		if err != nil {
+			return bus.Identity{}, err
+		}
+		if !found || !r.fits(session) {
+			return bus.Identity{}, notSignedIn()
+		}
+		return r.identity(id), nil
 	}
 }
 
