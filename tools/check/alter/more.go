@@ -29,11 +29,15 @@ func (r *run) exchange(a, b uint64) {
 	}
 }
 
-// lines are the stored lines of the lobby that were acknowledged, with when they were asked for
+// lines are the stored lines of the lobby that were sent once and acknowledged, with when they were asked for
 // and answered.
 func (r *run) lines() (list []line) {
+	sent := map[string]int{}
+	for _, p := range r.find(func(e history.Event) bool { return e.Type == history.Invoke && e.F == history.Say }) {
+		sent[r.event(p).Text]++
+	}
 	for _, p := range r.find(func(e history.Event) bool { return e.Type == history.OK && e.F == history.Say && e.Seq != 0 }) {
-		if in, found := r.other(p); found && r.event(in).Key == "" {
+		if in, found := r.other(p); found && sent[r.event(in).Text] == 1 {
 			e := r.event(p)
 			session, _ := r.sessionOf(p)
 			list = append(list, line{seq: e.Seq, from: r.event(in).T, to: e.T, who: fmt.Sprint(p.client, "/", session, "/", e.Conn)})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"gamehall/shared/event"
 	"gamehall/shared/name"
 	"gamehall/tools/check/history"
@@ -202,6 +204,9 @@ func (c *client) signIn() {
 			return history.Event{} // it never began
 		}
 		s := h.begin(conn)
+		if r := h.round; r != nil {
+			c.follow = func() { conn.tell(told(r.started, history.Game21, r.seq, 0, h.wall())) }
+		}
 		return history.Event{User: c.u.name, Seq: s.joined, Session: s.name}
 	}, func(ok bool) {
 		if !ok {
@@ -310,6 +315,8 @@ func (c *client) next() {
 		c.say(history.Event{F: history.RoomSay, Text: c.text(), Key: c.key(p), Channel: history.RoomPrefix + c.room})
 	case p < 70:
 		c.whisper()
+	case p < 72:
+		c.recall()
 	case p < 75:
 		c.ask(history.Event{F: history.Who}, func() history.Event { return history.Event{Total: 1} }, c.then)
 	case p < 80:
@@ -444,4 +451,26 @@ func (c *client) signOut() {
 			}
 		})
 	})
+}
+
+// recall asks for the history of the lobby.
+func (c *client) recall() {
+	h := c.h
+	c.ask(history.Event{F: history.HistoryOf, Channel: history.Lobby, Limit: 5}, func() history.Event {
+		var out history.Event
+		prev := uint64(0)
+		for _, m := range h.messages {
+			var e event.Event
+			if m.Subject != "hall.events.lobby" {
+				continue
+			}
+			if err := json.Unmarshal(m.Data, &e); err != nil {
+				panic(err)
+			}
+			out.Events = append(out.Events, told(e, history.Lobby, m.Seq, prev, m.Time))
+			prev = m.Seq
+		}
+		out.Events = out.Events[max(0, len(out.Events)-5):]
+		return out
+	}, c.then)
 }

@@ -30,6 +30,8 @@ type made struct{ expression, value string }
 // round is the one that is open.
 type round struct {
 	n        int
+	started  event.Event
+	seq      uint64 // of started
 	hand     int
 	answered map[*user]bool
 	count    int
@@ -67,7 +69,8 @@ func (h *hall) open() {
 	duration := time.Duration(h.run.Settings.RoundDuration)
 	numbers := hands[r.hand].numbers
 	h.storeRound("open", map[string]any{"round": r.n, "numbers": numbers, "opened_at": h.wall(), "ends_at": h.wall().Add(duration)})
-	h.store(history.Game21, fmt.Sprintf("started.%d", r.n), event.Event{Kind: event.Game21Started, Round: r.n, Numbers: numbers, EndsAt: h.wall().Add(duration)})
+	r.started = event.Event{Kind: event.Game21Started, Round: r.n, Numbers: numbers, EndsAt: h.wall().Add(duration)}
+	r.seq = h.store(history.Game21, fmt.Sprintf("started.%d", r.n), r.started)
 	h.in(int64(duration)+h.between(0, 50), func() { h.close(r, "deadline") })
 }
 

@@ -265,6 +265,8 @@ func (r *reader) outcome(o *op) {
 		}
 	case o.in.F == history.RoomQuit && o.ok() && r.part != nil:
 		r.part.quits = append(r.part.quits, o)
+	case o.in.F == history.HistoryOf && o.ok() && r.part != nil:
+		c.recalled(r.part, o)
 	}
 }
 

@@ -295,3 +295,37 @@ func (c *checker) resolve(p *part) {
 		find(back)
 	}
 }
+
+// recalled compares the answer to a history with the log: it is a piece of it without a hole,
+// and of a room nothing from before the user came (I1, I3, I8).
+func (c *checker) recalled(p *part, o *op) {
+	before := (*entry)(nil)
+	for _, e := range o.out.Events {
+		e.T = o.out.T
+		stored := c.log.bySeq[e.Seq]
+		if stored == nil && e.Seq == 0 {
+			return // lines tell no sequences
+		}
+		if !c.same(p, e, c.channel(e.Channel)) {
+			return
+		}
+		c.report.look(I3, 1)
+		if before != nil && stored.pos != before.pos+1 {
+			c.at(I1, p, e, "the history of %s has %d after %d, which are not neighbours", e.Channel, e.Seq, before.seq)
+		}
+		if strings.HasPrefix(stored.channel, "room.") && !c.wasIn(p.session.user, stored) {
+			c.at(I8, p, e, "the history of %s showed %d, and the user was not in it then", e.Channel, e.Seq)
+		}
+		before = stored
+	}
+}
+
+// wasIn tells whether the user had come to the room of e when it was stored, and had not left.
+func (c *checker) wasIn(user string, e *entry) bool {
+	for _, s := range c.log.stays[fold(user)] {
+		if s.channel == e.channel && (s.covers(e.seq) || s.joined.seq == e.seq) {
+			return true
+		}
+	}
+	return false
+}

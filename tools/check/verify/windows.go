@@ -66,7 +66,7 @@ func (w *windows) delivered(member string, stored, came, took int64) {
 }
 
 // checkWindows measures the gaps of each fault, and is F1: what FAULTS.md bounds for the loss of
-// one NATS node (N3, N4, N5), where nothing else was broken at the time.
+// one NATS node of three (N3, N4, N5).
 func (c *checker) checkWindows() {
 	c.ackGaps()
 	for _, s := range c.stints {
@@ -74,43 +74,91 @@ func (c *checker) checkWindows() {
 			c.windows.each(s.to, s.to, func(i int) { c.windows.list[i].Lost++ })
 		}
 	}
-	for i, w := range c.windows.list {
-		f := w.Fault
-		if !strings.HasPrefix(f.Target, "nats") || strings.Contains(f.Target, "/") || f.Kind != history.Kill && f.Kind != history.Stop && f.Kind != history.StepDown {
-			continue
-		}
-		if c.faulty(f.From-20*second, c.windows.to[i], 0, func(other history.Fault) bool { return other != f && strings.Contains(other.Target, "nats") }) {
-			continue // more than one NATS node was in trouble, or links to them
-		}
-		c.report.look(F1, 1)
-		if c.settings.Replicas >= 3 {
-			c.nodeLost(w, c.windows.from[i], c.windows.to[i])
-		}
-	}
 	c.report.Windows = c.windows.list
+	if c.settings.Replicas < 3 {
+		return
+	}
+	c.elections()
+	c.fences()
 }
 
 // electionMost is how long a lost leader may stop writes (N3).
 const electionMost = 10 * time.Second
 
-// nodeLost looks at the loss of one NATS node of three: writes are back within 10 s and no edge
-// closes its clients.
-func (c *checker) nodeLost(w Window, from, to int64) {
-	alone := !c.faulty(from, to, 0, func(other history.Fault) bool {
-		return other != w.Fault && other.Kind != history.SlowRead && other.Kind != history.Drop
-	})
-	if alone && w.AckGap > electionMost+time.Second {
-		c.violate(Violation{ID: F1, T: from, Text: fmt.Sprintf("%s of %s: nothing was acknowledged for %s", w.Fault.Kind, w.Fault.Target, short(w.AckGap))})
+// ofNATS tells whether f is about a NATS node, and not about a link to one.
+func ofNATS(f history.Fault) bool {
+	return strings.HasPrefix(f.Target, "nats") && !strings.Contains(f.Target, "/")
+}
+
+// amongNATS tells whether f is about NATS nodes, or links between them, alone.
+func amongNATS(f history.Fault) bool {
+	for end := range strings.SplitSeq(f.Target, "/") {
+		if !strings.HasPrefix(end, "nats") {
+			return false
+		}
+	}
+	return true
+}
+
+// elections looks at the loss of a node while nothing else was broken: writes are back within
+// 10 s.
+func (c *checker) elections() {
+	for i, w := range c.windows.list {
+		f := w.Fault
+		if !ofNATS(f) || c.faulty(c.windows.from[i], c.windows.to[i], 0, func(other history.Fault) bool {
+			return other != f && other.Kind != history.SlowRead && other.Kind != history.Drop
+		}) {
+			continue
+		}
+		c.report.look(F1, 1)
+		if w.AckGap > electionMost+time.Second {
+			c.violate(Violation{ID: F1, T: f.From, Text: fmt.Sprintf("%s of %s: nothing was acknowledged for %s", f.Kind, f.Target, short(w.AckGap))})
+		}
+	}
+}
+
+// fences looks at the connections that an edge ended because it was cut off: it must have been
+// without a confirmed renewal for 20 s, so in trouble itself, or NATS was for about so long.
+// The loss of one node is trouble for as long as an election takes, and not for that long.
+func (c *checker) fences() {
+	for i := range c.windows.list {
+		if f := c.windows.list[i].Fault; ofNATS(f) {
+			c.report.look(F1, 1)
+		}
 	}
 	for _, s := range c.stints {
-		if !s.ended || s.by == history.ByClient || s.reason != "unavailable" || s.to < from || s.to > to {
+		if !s.ended || s.by == history.ByClient || s.reason != "unavailable" {
 			continue
 		}
-		if c.faulty(s.to-35*second, s.to, 0, func(f history.Fault) bool { return of(f, s.edge) }) {
+		c.report.look(F1, 1)
+		if c.faulty(s.to-35*second, s.to, 10*time.Second, func(f history.Fault) bool { return of(f, s.edge) }) {
 			continue
 		}
-		c.violate(Violation{ID: F1, Client: s.client, T: s.to, Text: fmt.Sprintf("%s of %s: %s closed its clients, the connection %d of %s among them", w.Fault.Kind, w.Fault.Target, s.edge, s.n, s.client)})
+		if without := c.withoutNATS(s.to); without < time.Duration(c.settings.Fence-c.settings.Renew) {
+			c.violate(Violation{ID: F1, Client: s.client, T: s.to, Text: fmt.Sprintf("%s closed its clients as if it were cut off, the connection %d of %s among them: NATS was in trouble for %s at most", s.edge, s.n, s.client, short(without))})
+		}
 	}
+}
+
+// withoutNATS is for how long before t some node was lost, or just lost, without a pause.
+func (c *checker) withoutNATS(t int64) time.Duration {
+	from := t
+	for again := true; again; {
+		again = false
+		for _, f := range c.run.Faults {
+			if !amongNATS(f) || f.From >= from {
+				continue
+			}
+			end := f.From + int64(electionMost)
+			if f.Kind != history.StepDown && f.Role == "" {
+				end = max(end, f.To)
+			}
+			if end+2*second >= from {
+				from, again = f.From, true
+			}
+		}
+	}
+	return time.Duration(t - from)
 }
 
 // ackGaps finds the times without an acknowledgement of a line while one waited for it.
