@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -279,5 +281,63 @@ func TestRollingRestart(t *testing.T) {
 		if text != fmt.Sprint(i) {
 			t.Fatalf("line %d of %d that were acknowledged is %q", i, v.said, text)
 		}
+	}
+}
+
+// TestClientGoesOn: the edge of a terminal client is killed. It goes on at the next address that
+// it was given, as the same session and within 5 s, and has missed nothing.
+func TestClientGoesOn(t *testing.T) {
+	t.Parallel()
+	h := openCopies(t)
+	h.services().serving()
+	one, two := h.launch(h.url, edgeName).serving(), h.launch(h.url, edgeName).serving()
+	watch := two.signIn("netease2", "123")
+	client := exec.CommandContext(t.Context(), "hall", "client", one.tcp+","+two.tcp)
+	out := newOutput()
+	client.Stdout, client.Stderr = out, out
+	in, err := client.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, cmd: client, ended: make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		p.err = client.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = client.Process.Kill() // fails when it has ended
+		<-p.ended
+	})
+	types := func(line string) {
+		t.Helper()
+		if _, err := fmt.Fprintln(in, line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	types("/SIGNIN netease1 123")
+	watch.hears("system: netease1 joined the hall")
+	types("here")
+	watch.hears("netease1: here")
+	one.kill()
+	begun := time.Now()
+	watch.says("missed?")
+	types("there")
+	watch.hears("netease2: missed?")
+	watch.hears("netease1: there")
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it was back after %v, want 5 s at most", took)
+	}
+	p.await(out, regexp.MustCompile(`netease2: missed\?(?s:.*)netease1: there|netease1: there(?s:.*)netease2: missed\?`))
+	for _, line := range watch.seen {
+		if strings.Contains(line, "left the hall") {
+			t.Errorf("the hall was told %q", line)
+		}
+	}
+	types("/QUIT")
+	if <-p.ended; p.err != nil {
+		t.Errorf("it ended with %v:\n%s", p.err, out)
 	}
 }
