@@ -147,7 +147,7 @@ func TestLockedDatabase(t *testing.T) {
 	log := &counter{}
 	s := startWith(t, ns, Config{Data: dir, Log: slog.New(slog.NewTextHandler(log, nil))})
 	ann := ns.SignIn(t, "ann", "edge1")
-	db, err := sql.Open("sqlite", filepath.Join(dir, "account.db"))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "account.db")+"?_pragma=busy_timeout(20000)") // the service may be writing
 	if err != nil {
 		t.Fatal(err)
 	}
