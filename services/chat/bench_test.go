@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"gamehall/shared/bus"
 	"gamehall/shared/chatapi"
@@ -37,6 +38,7 @@ func BenchmarkSay(b *testing.B) {
 type hall interface {
 	Dialer() bus.Dialer
 	Connect(testing.TB) *nats.Conn
+	JetStream(testing.TB) jetstream.JetStream
 }
 
 func benchmarkSay(b *testing.B, replicas, senders int) {

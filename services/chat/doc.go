@@ -19,4 +19,12 @@
 // The service keeps no data of its own: lines are in the stream, sessions and leases in
 // their buckets. So any number of copies may run, and nothing is lost with one. Its
 // [session.Directory] owns the one goroutine beside the bus's workers.
+//
+// # What a line costs
+//
+// A line that comes alone goes to the stream at once: 0.30 ms from the call to its answer, of
+// which the disk's sync is 0.2 (one replica, sync_interval: always, two cores). Without
+// replicas the server syncs one after the other, so lines that wait at the same moment share
+// batches: see [streams.Appender]. Each sender has one line under way, so 64 workers would let
+// no more than 64 lines share one; there are 256. BenchmarkSay measures the whole path.
 package chat

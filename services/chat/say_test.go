@@ -1,7 +1,9 @@
 package chat
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/natstest"
+	"gamehall/shared/session"
 	"gamehall/shared/streams"
 )
 
@@ -163,6 +166,85 @@ func TestSayOnceWhateverIsRetried(t *testing.T) {
 	}
 	if n := len(stored(t, ns)); n != 2 {
 		t.Errorf("%d lines stored, want 2", n)
+	}
+}
+
+// Many at once, at two copies, with commands that are sent twice: each line is stored once, at
+// the place that its sender is told, and each one's lines are in order. On one replica they
+// share batches, on three they do not.
+func TestSayTogether(t *testing.T) {
+	t.Parallel()
+	for _, replicas := range []int{1, 3} {
+		t.Run(fmt.Sprintf("R%d", replicas), func(t *testing.T) {
+			t.Parallel()
+			sayTogether(t, replicas)
+		})
+	}
+}
+
+func sayTogether(t *testing.T, replicas int) {
+	t.Helper()
+	const senders, each = 100, 5
+	var ns hall
+	var first *natstest.Server
+	if replicas == 1 {
+		first = natstest.Run(t)
+		ns = first
+	} else {
+		c := natstest.RunCluster(t, replicas)
+		ns, first = c, c.Nodes[0]
+	}
+	for range 2 {
+		s, err := Start(natstest.Context(t), Config{NATS: ns.Dialer(), Log: natstest.Quiet(), Replicas: replicas})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { stop(t, s) })
+	}
+	who := make([]session.Record, senders)
+	for i := range who {
+		who[i] = first.SignIn(t, fmt.Sprintf("user%d", i), "edge1")
+	}
+	nc := ns.Connect(t)
+	told := make([][each]uint64, senders)
+	var wg sync.WaitGroup
+	for i := range senders {
+		wg.Go(func() {
+			for n := range each {
+				ctx := bus.WithCommand(natstest.As(natstest.Context(t), who[i]), fmt.Sprintf("c%d", n))
+				for again := range 1 + (i+n)%2 {
+					resp, err := chatapi.Say.Call(ctx, nc, chatapi.SayRequest{Text: fmt.Sprintf("%d.%d", i, n)})
+					if err != nil || again > 0 && resp.Seq != told[i][n] {
+						t.Errorf("line %d.%d: told %d, before that %d, error %v", i, n, resp.Seq, told[i][n], err)
+						return
+					}
+					told[i][n] = resp.Seq
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		return
+	}
+	msgs, err := streams.History(natstest.Context(t), ns.JetStream(t), string(chatapi.Lobby), 0, 0, 10_000)
+	if err != nil || len(msgs) != senders*each {
+		t.Fatalf("%d lines are stored, error %v; want %d", len(msgs), err, senders*each)
+	}
+	texts := map[uint64]string{}
+	for _, m := range msgs {
+		e, err := m.Decode("lobby", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[m.Seq] = e.Text
+	}
+	for i, seqs := range told {
+		for n, seq := range seqs {
+			if want := fmt.Sprintf("%d.%d", i, n); texts[seq] != want || n > 0 && seq <= seqs[n-1] {
+				t.Errorf("line %s was told the sequences %v, where %q stands", want, seqs, texts[seq])
+			}
+		}
 	}
 }
 
