@@ -4,7 +4,8 @@
 // what is missing is created, what differs is refused with the field that differs, and
 // nothing that holds data is ever created again.
 //
-// [Publish] stores an event so that a retry cannot double it; [Range], [History] and
+// [Publish] stores an event so that a retry cannot double it, and an [Appender] does so for
+// many at once, who share the disk's sync; [Range], [History] and
 // [LastSequences] read the stream HALL_EVENTS by direct get (NATS ADR-31), which any replica
 // may answer, also one that is behind: whoever finds a hole asks [Kept], which the leader
 // answers.
