@@ -280,3 +280,27 @@ func TestDiskFull(t *testing.T) {
 	check(t, js, ann)
 	t.Logf("%d were acknowledged before the disk was full", len(ann.acked)-2)
 }
+
+// A server alone that is killed and started again takes writes at once: whoever waits is not
+// kept waiting by its own back-off.
+func TestServerIsKilled(t *testing.T) {
+	t.Parallel()
+	p := natstest.RunProcesses(t, 1)
+	s := startSender(t, p.JetStream(t), "ann")
+	least := time.Hour
+	for range 3 {
+		s.more(5)
+		p.Kill(0)
+		p.Start(t, 0)
+		back := time.Now()
+		s.more(1)
+		took := time.Since(back)
+		t.Logf("acknowledged %v after the server was back", took.Round(time.Millisecond))
+		least = min(least, took)
+	}
+	s.end()
+	if least > time.Second { // of three: the machine may be busy
+		t.Errorf("acknowledged %v after the server was back, want at most 1 s", least)
+	}
+	check(t, p.JetStream(t), s)
+}
