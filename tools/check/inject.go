@@ -22,10 +22,14 @@ type injector struct {
 	crowd *crowd.Crowd
 	begun time.Time
 	out   io.Writer
+	// strict is that nothing excuses a process which does not end as it should.
+	strict bool
 
-	mu       sync.Mutex
-	faults   []history.Fault
-	problems []error // what did not end or come back as it should
+	mu        sync.Mutex
+	active    int       // faults that are at work, those of clients not counted
+	calmSince time.Time // when the last one ended
+	faults    []history.Fault
+	problems  []error // what did not end or come back as it should
 }
 
 // run injects all faults and returns when the last has ended and what died serves again.
@@ -68,8 +72,40 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// alone tells whether no other fault than the one that asks is at work, or was a moment ago:
+// a process that cannot reach anybody cannot answer what it accepted, and says so.
+func (in *injector) alone() bool {
+	if in.strict {
+		return true
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.active == 1 && time.Since(in.calmSince) > calmBefore
+}
+
+// calmBefore is how long a hall takes to be whole again after a fault: an election.
+const calmBefore = 12 * time.Second
+
+// enter and leave count the faults at work.
+func (in *injector) enter() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.active++
+}
+
+func (in *injector) leave() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.active--
+	in.calmSince = time.Now()
+}
+
 // inject does f and returns when it is over.
 func (in *injector) inject(ctx context.Context, f Planned) {
+	if f.lane != clientLane {
+		in.enter()
+		defer in.leave()
+	}
 	target, role := f.Target, ""
 	if target == leader || target == follower {
 		name, err := in.admin.role(ctx, target)
@@ -135,8 +171,15 @@ func (in *injector) during(fault history.Fault, do func()) {
 func (in *injector) down(ctx context.Context, f Planned, name string) {
 	p := in.hall.processes[name]
 	if f.Kind == TermIt {
+		alone := in.alone()
 		took, err := p.stop(drainWithin)
-		in.problem(err)
+		switch {
+		case err == nil:
+		case alone && in.alone():
+			in.problem(err)
+		default:
+			in.tell("          %v: it was not alone in trouble", err)
+		}
 		if took > 5*time.Second {
 			in.tell("          %s took %.1fs to end", name, took.Seconds())
 		}

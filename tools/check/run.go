@@ -47,7 +47,7 @@ const (
 // Outcome is what a run came to.
 type Outcome struct {
 	Report   *verify.Report
-	Problems []error // processes that did not start, serve or end as they should
+	Problems []error // what processes and the scenario did not do as they should
 	Dir      string  // the folder of the run
 	History  *history.History
 }
@@ -76,7 +76,12 @@ func Run(ctx context.Context, o Options) (out Outcome, err error) {
 		return out, err
 	}
 	out.Problems = c.problems
-	return out, out.judge(len(o.Kinds) == 0 || o.Scenario != "")
+	if err := out.judge(len(o.Kinds) == 0 || o.Scenario != ""); err != nil {
+		return out, err
+	}
+	missing, err := o.Scenario.shown(out.History, out.Report, o.Out)
+	out.Problems = append(out.Problems, missing...)
+	return out, err
 }
 
 // Judge judges the run in dir once more. What processes did wrong is not in it.
@@ -163,7 +168,7 @@ func (c *checking) play(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	in := &injector{hall: c.hall, admin: c.admin, crowd: c.crowd, begun: time.Now(), out: c.o.Out}
+	in := &injector{hall: c.hall, admin: c.admin, crowd: c.crowd, begun: time.Now(), out: c.o.Out, strict: c.o.Scenario != ""}
 	c.plan = c.schedule()
 	in.run(ctx, c.plan)
 	wait(ctx, time.Until(in.begun.Add(c.o.For)))

@@ -1,0 +1,151 @@
+package check
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"gamehall/tools/check/history"
+	"gamehall/tools/check/verify"
+)
+
+// What the scenarios show.
+const (
+	rollingGap  = time.Second
+	leaderGap   = 10 * time.Second
+	followerGap = 50 * time.Millisecond
+	// noise is how much longer than in quiet times of the same run the longest gap may be: on a
+	// busy machine a moment without an acknowledgement is nobody's fault.
+	noise = 2
+	// feltFor is how long the loss of a follower is looked at.
+	feltFor = 5 * time.Second
+	// backFor is how long after its restart an edge's clients may still come back.
+	backFor = 10 * time.Second
+)
+
+// shown tells what the scenario was to show, and what it does not.
+func (s Scenario) shown(h *history.History, r *verify.Report, out io.Writer) (missing []error, err error) {
+	told := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
+	var longest time.Duration
+	for _, w := range r.Windows {
+		longest = max(longest, w.AckGap)
+	}
+	lost, err := losses(h)
+	if err != nil {
+		return nil, err
+	}
+	switch s {
+	case Rolling:
+		told("rolling restart: the longest time without an acknowledgement was %s", longest.Round(time.Millisecond))
+		if longest > rollingGap {
+			missing = append(missing, fmt.Errorf("a rolling restart stopped the acknowledgements for %s, %s is the most", longest, rollingGap))
+		}
+		for _, f := range h.Run.Faults {
+			if !slices.Contains(h.Run.Settings.Edges, f.Target) {
+				continue
+			}
+			times := map[string]int{}
+			for _, e := range lost {
+				if e.Edge == f.Target && e.T >= f.From && e.T <= f.To+int64(backFor) {
+					times[e.Client]++
+				}
+			}
+			for client, n := range times {
+				if n > 1 {
+					missing = append(missing, fmt.Errorf("%s lost its connection to %s %d times while that restarted once", client, f.Target, n))
+				}
+			}
+			told("restart of %s: %d clients came back, each once", f.Target, len(times))
+		}
+	case Leader:
+		told("loss of a leader: the longest time without an acknowledgement was %s, %d connections were lost", longest.Round(time.Millisecond), len(lost))
+		if longest > leaderGap {
+			missing = append(missing, fmt.Errorf("the loss of a leader stopped the acknowledgements for %s, %s is the most", longest, leaderGap))
+		}
+		for _, e := range lost {
+			missing = append(missing, fmt.Errorf("%s lost its connection (%s), and nothing but NATS was in trouble", e.Client, e.Reason))
+		}
+	case Follower:
+		acks, err := acknowledged(h)
+		if err != nil {
+			return nil, err
+		}
+		felt, quiet := gaps(acks, h.Run)
+		told("loss of a follower: the longest time without an acknowledgement was %s, and %s in quiet times (ratio %.2f)",
+			felt.Round(time.Millisecond), quiet.Round(time.Millisecond), float64(felt)/float64(max(quiet, 1)))
+		if felt > max(followerGap, noise*quiet) {
+			missing = append(missing, fmt.Errorf("the loss of a follower stopped the acknowledgements for %s, %s is the most, or %d times the %s of quiet times", felt, followerGap, noise, quiet))
+		}
+	}
+	return missing, nil
+}
+
+// losses are the connections that ended although their clients wanted them, until the clients
+// left: those that another client's sign-in or the client's own silence ended do not count.
+func losses(h *history.History) ([]history.Event, error) {
+	var lost []history.Event
+	for _, client := range h.Clients() {
+		events, err := h.Events(client)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range events {
+			if e.Type == history.Disc && e.By != history.ByClient && e.Reason != "signed_in_elsewhere" && e.Reason != "heartbeat" && e.T < h.Run.End {
+				lost = append(lost, e)
+			}
+		}
+	}
+	return lost, nil
+}
+
+// span is when a line was said, and when that was acknowledged.
+type span struct{ from, to int64 }
+
+// acknowledged are the lines that were, by the time of that.
+func acknowledged(h *history.History) ([]span, error) {
+	var all []span
+	for _, client := range h.Clients() {
+		events, err := h.Events(client)
+		if err != nil {
+			return nil, err
+		}
+		asked := map[uint64]int64{}
+		for _, e := range events {
+			switch {
+			case e.F != history.Say && e.F != history.RoomSay:
+			case e.Type == history.Invoke:
+				asked[e.Req] = e.T
+			case e.Type == history.OK:
+				all = append(all, span{asked[e.Req], e.T})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b span) int { return int(min(1, max(-1, a.to-b.to))) })
+	return all, nil
+}
+
+// gaps gives the longest time without an acknowledgement, while a line waited for one, just
+// after a fault and in quiet times.
+func gaps(acks []span, run history.Run) (felt, quiet time.Duration) {
+	waiting := make([]int64, len(acks)+1) // since when the first line waits that is not yet acknowledged
+	waiting[len(acks)] = run.End
+	for i := len(acks) - 1; i >= 0; i-- {
+		waiting[i] = min(waiting[i+1], acks[i].from)
+	}
+	last := run.Start
+	for i, a := range acks {
+		gap := time.Duration(a.to - max(last, waiting[i]))
+		near := slices.ContainsFunc(run.Faults, func(f history.Fault) bool {
+			return a.to >= f.From && last <= f.From+int64(feltFor)
+		})
+		switch {
+		case near:
+			felt = max(felt, gap)
+		case a.to > run.Start+int64(feltFor) && a.to < run.Healed: // everybody signs up at first
+			quiet = max(quiet, gap)
+		}
+		last = a.to
+	}
+	return felt, quiet
+}
