@@ -97,7 +97,13 @@ func launch(t *testing.T, args ...string) *process {
 	if binary == "" {
 		binary = "hall"
 	}
-	p := &process{t: t, cmd: exec.Command(binary, args...), out: newOutput(), log: newOutput(), ended: make(chan struct{})}
+	return begin(t, exec.Command(binary, args...))
+}
+
+// begin is launch for a command that runs the program in its place.
+func begin(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, out: newOutput(), log: newOutput(), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -110,7 +116,7 @@ func launch(t *testing.T, args ...string) *process {
 		_ = p.cmd.Process.Kill() // fails when it has ended
 		<-p.ended
 		if t.Failed() {
-			t.Logf("hall %q logged:\n%s", args, p.log)
+			t.Logf("%q logged:\n%s", cmd.Args, p.log)
 		}
 	})
 	return p
