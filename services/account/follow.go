@@ -23,6 +23,9 @@ const (
 	ackWait = 10 * time.Second
 	// batchMost is how many events share a transaction, and so an fsync, when many wait.
 	batchMost = 256
+	// pullFor is how long the server keeps a request for events. The client's own 30 s would let
+	// a request that died with its server be missed for as long.
+	pullFor = 4 * time.Second
 	// linger is how long a batch waits for its next event.
 	linger = time.Millisecond
 	// writeFor bounds a transaction.
@@ -62,7 +65,8 @@ func (s *Service) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fetched, err := c.Messages(jetstream.PullMaxMessages(batchMost))
+	fetched, err := c.Messages(jetstream.PullMaxMessages(batchMost),
+		jetstream.PullExpiry(pullFor), jetstream.PullHeartbeat(pullFor/4))
 	if err != nil {
 		return fmt.Errorf("consume %s: %w", durable, err)
 	}
