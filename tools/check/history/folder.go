@@ -25,7 +25,7 @@ func Create(dir string) (*Folder, error) {
 	if _, err := os.Stat(filepath.Join(dir, runFile)); err == nil {
 		return nil, fmt.Errorf("history: %s has a run already", dir)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, clientsFolder), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, clientsFolder), 0o750); err != nil {
 		return nil, fmt.Errorf("history: %w", err)
 	}
 	return &Folder{dir: dir}, nil
@@ -60,7 +60,7 @@ func (f *Folder) Finish(run Run) error {
 	if err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(f.dir, runFile), data, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(f.dir, runFile), data, 0o600); err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
 	return nil

@@ -20,7 +20,6 @@ type conn struct {
 	sess   *sess
 	clear  int64 // when what was told last comes
 	gone   bool
-	held   bool // the client does not read
 }
 
 func (c *conn) hears(subject string) bool {

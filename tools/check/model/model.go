@@ -1,9 +1,10 @@
 package model
 
 import (
-	"container/heap"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ type hall struct {
 	rng   *rand.Rand
 	size  Size
 	now   int64
-	queue queue
+	queue []item // by time
 	order int
 
 	run      history.Run
@@ -62,7 +63,8 @@ func Run(seed uint64, size Size) *history.History {
 		size.For = 3 * time.Minute
 	}
 	h := &hall{
-		rng: rand.New(rand.NewPCG(seed, 21)), size: size, now: began,
+		rng:  rand.New(rand.NewPCG(seed, 21)), //nolint:gosec // the same seed makes the same run
+		size: size, now: began,
 		files: map[string][]history.Event{}, last: map[string]uint64{}, users: map[string]*user{},
 		rooms: map[string]int{}, answered: map[string]uint64{},
 	}
@@ -94,11 +96,9 @@ func Run(seed uint64, size Size) *history.History {
 		}
 	}
 	h.faults()
-	for h.queue.Len() > 0 {
-		next := heap.Pop(&h.queue).(item)
-		if next.at > h.run.End {
-			break
-		}
+	for len(h.queue) > 0 && h.queue[0].at <= h.run.End {
+		next := h.queue[0]
+		h.queue = h.queue[1:]
 		h.now = next.at
 		next.do()
 	}
@@ -122,26 +122,15 @@ type item struct {
 	do    func()
 }
 
-type queue []item
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].order < q[j].order
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(item)) }
-func (q *queue) Pop() any {
-	last := len(*q) - 1
-	x := (*q)[last]
-	*q = (*q)[:last]
-	return x
-}
-
 func (h *hall) in(d int64, do func()) { h.at(h.now+d, do) }
 
 func (h *hall) at(t int64, do func()) {
 	h.order++
-	heap.Push(&h.queue, item{max(t, h.now), h.order, do})
+	next := item{max(t, h.now), h.order, do}
+	where, _ := slices.BinarySearchFunc(h.queue, next, func(a, b item) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.order, b.order))
+	})
+	h.queue = slices.Insert(h.queue, where, next)
 }
 
 // between is a time of so many milliseconds.

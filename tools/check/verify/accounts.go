@@ -32,8 +32,8 @@ func (c *checker) checkAccounts() {
 var accountModel = porcupine.NondeterministicModel{
 	Init: func() []any { return []any{false, true} },
 	Step: func(state, input, _ any) []any {
-		exists := state.(bool)
-		switch input.(string) {
+		exists, _ := state.(bool)
+		switch input {
 		case "made":
 			if exists {
 				return nil
@@ -57,16 +57,14 @@ var accountModel = porcupine.NondeterministicModel{
 func (c *checker) accountSteps() map[string][]porcupine.Operation {
 	steps := map[string][]porcupine.Operation{}
 	for i, o := range c.ops {
-		what, end := "", o.out.T
+		what, end := "there", o.out.T
 		switch {
 		case o.in.F == history.SignUp && o.ok():
 			what = "made"
 		case o.in.F == history.SignUp && o.unknown():
 			what, end = "maybe", end+60*second
 		case o.in.F == history.SignUp && o.out.Code == "username_taken":
-			what = "there"
 		case o.in.F == history.SignIn && (o.ok() || o.out.Code == "already_signed_in"):
-			what = "there"
 		case o.in.F == history.SignIn && o.out.Code == "wrong_credentials" && !o.in.Wrong:
 			what = "unknown"
 		default:

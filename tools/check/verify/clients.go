@@ -132,20 +132,20 @@ func (c *checker) client(name string, events []history.Event) {
 	last := int64(0)
 	for _, e := range events {
 		if e.T < last {
-			c.broken(name, e, "its time is before that of the event before it")
+			c.broken(e, "its time is before that of the event before it")
 		}
 		last = e.T
 		r.take(e)
 	}
 	for _, o := range r.open {
-		c.broken(name, o.in, "a command has no outcome")
+		c.broken(o.in, "a command has no outcome")
 		o.outcome, o.out = history.Info, history.Event{T: last}
 	}
 	r.close(last)
 }
 
 // broken says that the history itself is wrong: then nothing can be said.
-func (c *checker) broken(client string, e history.Event, why string) {
+func (c *checker) broken(e history.Event, why string) {
 	if len(c.report.Invalid) < 20 {
 		c.report.Invalid = append(c.report.Invalid, fmt.Sprintf("the history is broken: %s at %s: %s", why, since(e.T, c.run.Start), Line(e)))
 	}
@@ -163,8 +163,7 @@ type reader struct {
 
 func (r *reader) take(e history.Event) {
 	c := r.c
-	switch e.Type {
-	case history.Conn:
+	if e.Type == history.Conn {
 		r.close(e.T)
 		r.now = &stint{client: r.client, n: e.Conn, edge: e.Edge, door: e.Door, from: e.T, sent: e.T, proof: e.T}
 		c.stints = append(c.stints, r.now)
@@ -172,7 +171,7 @@ func (r *reader) take(e history.Event) {
 		return
 	}
 	if r.now == nil {
-		c.broken(r.client, e, "there is no connection")
+		c.broken(e, "there is no connection")
 		r.now = &stint{client: r.client, n: e.Conn, edge: e.Edge, from: e.T, sent: e.T, proof: e.T}
 		c.stints = append(c.stints, r.now)
 	}
@@ -194,7 +193,7 @@ func (r *reader) take(e history.Event) {
 	case history.OK, history.Fail, history.Info:
 		o := r.open[e.Req]
 		if o == nil {
-			c.broken(r.client, e, "an outcome has no command")
+			c.broken(e, "an outcome has no command")
 			return
 		}
 		delete(r.open, e.Req)
@@ -236,7 +235,7 @@ func (r *reader) outcome(o *op) {
 			name = fmt.Sprintf("%s/%d.%d", r.client, o.stint.n, o.in.Req)
 		}
 		if c.sessions[name] != nil {
-			c.broken(r.client, o.out, "a session of that name was begun before")
+			c.broken(o.out, "a session of that name was begun before")
 		}
 		s := &session{name: name, user: user, invoked: o.in.T, begun: o.out.T, line: o.stint.door == "lines"}
 		s.joined = c.joining(user, o)
@@ -249,7 +248,7 @@ func (r *reader) outcome(o *op) {
 	case o.in.F == history.Resume && o.ok():
 		s := c.sessions[cmp.Or(o.in.Session, o.out.Session)]
 		if s == nil {
-			c.broken(r.client, o.in, "the session to be resumed was never begun")
+			c.broken(o.in, "the session to be resumed was never begun")
 			return
 		}
 		if len(s.parts) > 0 && s.parts[0].stint.client != r.client {
@@ -436,7 +435,7 @@ func (c *checker) add(o *op) {
 		}
 		if cmd.text != "" {
 			if other := c.byText[cmd.text]; other != nil {
-				c.broken(o.client, o.in, "the text was used before, without its key")
+				c.broken(o.in, "the text was used before, without its key")
 			}
 			c.byText[cmd.text] = cmd
 		}
@@ -459,4 +458,10 @@ func (cmd *command) isLine() bool { return cmd.f == history.Say || cmd.f == hist
 // of tells whether the fault is about the process or link that name names.
 func of(f history.Fault, name string) bool {
 	return name != "" && (f.Target == name || slices.Contains(strings.FieldsFunc(f.Target, func(r rune) bool { return r == '/' || r == ' ' || r == '>' || r == ',' }), name))
+}
+
+// onTheWay tells whether a fault is one of the way between a client and an edge: then what was
+// sent may come late, or never, and the hall is not to blame.
+func onTheWay(f history.Fault, client, edge string) bool {
+	return of(f, client) || of(f, "clients") && of(f, edge)
 }

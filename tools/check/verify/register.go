@@ -49,14 +49,15 @@ func (c *checker) checkRegister() {
 var registerModel = porcupine.NondeterministicModel{
 	Init: func() []any { return []any{""} },
 	Step: func(state, input, _ any) []any {
-		have, in := state.(string), input.(registerStep)
+		have, _ := state.(string)
+		in, _ := input.(registerStep)
 		if strings.HasPrefix(have, "?") && in.what != "maybe" {
 			return append(registerNext("", in), registerNext(have, in)...)
 		}
 		return registerNext(have, in)
 	},
 	DescribeOperation: func(input, _ any) string {
-		in := input.(registerStep)
+		in, _ := input.(registerStep)
 		return in.what + " " + in.session
 	},
 }
@@ -116,7 +117,8 @@ func (c *checker) registerSteps() map[string][]porcupine.Operation {
 	maybe := 0
 	for _, o := range c.ops {
 		user := fold(o.user)
-		step, end := registerStep{}, o.out.T
+		var step registerStep
+		end := o.out.T
 		switch {
 		case o.in.F == history.SignIn && o.ok():
 			step = registerStep{what: "signin", session: o.session.name}
@@ -188,9 +190,7 @@ func (c *checker) victims(o *op, sessions []*session) map[string]bool {
 }
 
 // expiry is when s may have ended without being asked: from when on nobody held it, and when
-// the log has its leaving. One that can be resumed is kept for 30 s, unless its edge was in
-// trouble: that ends its sessions with its lease, which is older than the loss of the
-// connection.
+// the log has its leaving. One that can be resumed is kept for a while.
 func (c *checker) expiry(s *session) (from, to int64) {
 	from, to = s.lastProof(), math.MaxInt64
 	last := s.parts[len(s.parts)-1].stint
@@ -199,10 +199,8 @@ func (c *checker) expiry(s *session) (from, to int64) {
 			last = p.stint
 		}
 	}
-	trouble := c.faulty(from-35*second, last.to+second, 35*time.Second, nil)
-	kept := !s.line && s.over == nil && !trouble && last.ended && last.reason != "idle" && last.reason != "signed_in_elsewhere"
-	if kept {
-		from += int64(c.settings.ResumeFor) - second
+	if !s.line && last.ended && last.reason != "idle" && last.reason != "signed_in_elsewhere" {
+		from += int64(c.kept(last.edge, from, last.to))
 	}
 	if s.over != nil {
 		from = min(from, s.over.in.T)
@@ -211,6 +209,23 @@ func (c *checker) expiry(s *session) (from, to int64) {
 		to = s.left.at + second/10
 	}
 	return min(from, to), to
+}
+
+// kept is for how long a session can be resumed whose connection to the edge was lost between
+// from and to: 30 s. A dead edge ends its sessions with its lease, whose last renewal may have
+// been 5 s before its death. One that was cut off lets go of them 20 s after that renewal, so
+// then, and when NATS was in trouble, nothing is certain.
+func (c *checker) kept(edge string, from, to int64) time.Duration {
+	near := func(keep func(history.Fault) bool) bool {
+		return c.faulty(from-35*second, to+second, 35*time.Second, keep)
+	}
+	switch {
+	case near(func(f history.Fault) bool { return strings.Contains(f.Target, "nats") && (amongNATS(f) || of(f, edge)) }):
+		return 0
+	case near(func(f history.Fault) bool { return of(f, edge) }):
+		return time.Duration(c.settings.Lease-c.settings.Renew) - time.Second
+	}
+	return time.Duration(c.settings.ResumeFor) - time.Second
 }
 
 // reaped is how long after its client was last there a session may stand in the log: a
@@ -264,7 +279,7 @@ func (c *checker) tellSteps(model porcupine.Model, steps []porcupine.Operation) 
 	}
 	var told []string
 	for _, s := range steps[max(0, low-6):low] {
-		in := s.Input.(registerStep)
+		in, _ := s.Input.(registerStep)
 		end := "…"
 		if s.Return < math.MaxInt64 {
 			end = since(s.Return, c.run.Start)

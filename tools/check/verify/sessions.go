@@ -90,7 +90,10 @@ func (c *checker) oldAnswers(next map[*session]*session) {
 		}
 		c.report.look(S1, 1)
 		welcome := newer.begun
-		late := o.out.T > welcome+int64(lateOK) && !o.stint.paused(welcome, o.out.T)
+		late := o.out.T > welcome+int64(lateOK) && !o.stint.paused(welcome, o.out.T) &&
+			!c.faulty(o.in.T, o.out.T, 2*time.Second, func(f history.Fault) bool {
+				return onTheWay(f, o.client, o.stint.edge) || onTheWay(f, newer.parts[0].stint.client, newer.parts[0].stint.edge)
+			})
 		if o.in.T > welcome || late {
 			c.violate(Violation{
 				ID: S1, Client: o.client, T: o.out.T,

@@ -76,6 +76,9 @@ func (c *checker) lostOnTheWay(cmd *command) bool {
 			if s.ended && s.to <= cmd.ok.out.T+35*second || p.quit != nil && p.to <= cmd.ok.out.T+second {
 				return true
 			}
+			if c.faulty(cmd.invoke, cmd.ok.out.T+35*second, 0, func(f history.Fault) bool { return onTheWay(f, s.client, s.edge) }) {
+				return true
+			}
 		}
 	}
 	// A sign-in whose answer never came had a connection, too, and nobody knows for how long.
