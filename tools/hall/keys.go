@@ -24,13 +24,18 @@ const (
 	envFile = "nats.env"
 	// routePassword is the variable of that one.
 	routePassword = "HALL_ROUTE_PASSWORD"
+	// postgresFile has the password of PostgreSQL's user hall, for the server; passFile has it
+	// as clients read it (PostgreSQL, section 32.16).
+	postgresFile = "postgres-password"
+	passFile     = "pgpass"
 )
 
 // keysCommand is hall keys: the nkeys of a hall whose NATS gives each class its own rights.
 type keysCommand struct {
-	Dir   string `arg:"" type:"path" help:"Folder to write them to."`
-	Edges int    `default:"2" placeholder:"N" help:"How many edges there are; each has a key of its own (${default})."`
-	Owner string `placeholder:"UID:GID" help:"Whom the files belong to (who runs this)."`
+	Dir      string `arg:"" type:"path" help:"Folder to write them to."`
+	Edges    int    `default:"2" placeholder:"N" help:"How many edges there are; each has a key of its own (${default})."`
+	Postgres bool   `help:"A password for PostgreSQL's user hall, too: postgres-password for the server, pgpass for who connects."`
+	Owner    string `placeholder:"UID:GID" help:"Whom the files belong to (who runs this)."`
 }
 
 func (c *keysCommand) check() error {
@@ -95,11 +100,33 @@ func (c *keysCommand) run(_ context.Context, out, _ io.Writer) error {
 	if err := replaceFile(filepath.Join(c.Dir, envFile), []byte(text)); err != nil {
 		return fmt.Errorf("write the variables: %w", err)
 	}
+	if c.Postgres {
+		if err := c.postgres(); err != nil {
+			return err
+		}
+	}
 	if err := c.chown(); err != nil {
 		return err
 	}
 	// Nobody may read it: the keys are there all the same.
 	_, _ = fmt.Fprintf(out, "keys in %s: %s\nvariables for nats.conf in %s\n", c.Dir, strings.Join(c.names(), ", "), filepath.Join(c.Dir, envFile))
+	return nil
+}
+
+// postgres makes the password of PostgreSQL's user hall if it is missing.
+func (c *keysCommand) postgres() error {
+	path := filepath.Join(c.Dir, postgresFile)
+	err := newFile(path, []byte(newPassword()))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("write the password of PostgreSQL: %w", err)
+	}
+	password, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the password of PostgreSQL: %w", err)
+	}
+	if err := replaceFile(filepath.Join(c.Dir, passFile), fmt.Appendf(nil, "*:*:*:hall:%s\n", password)); err != nil {
+		return fmt.Errorf("write the password of PostgreSQL: %w", err)
+	}
 	return nil
 }
 
@@ -110,6 +137,9 @@ func (c *keysCommand) chown() error {
 		return err
 	}
 	paths := []string{c.Dir, filepath.Join(c.Dir, envFile)}
+	if c.Postgres {
+		paths = append(paths, filepath.Join(c.Dir, postgresFile), filepath.Join(c.Dir, passFile))
+	}
 	for _, name := range c.names() {
 		paths = append(paths, filepath.Join(c.Dir, name+seedExt))
 	}

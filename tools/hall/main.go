@@ -39,6 +39,7 @@ type cli struct {
 	NATS    natsCommand      `cmd:"" name:"nats" help:"Run the embedded NATS alone, or as one server of a cluster."`
 	Cluster clusterCommand   `cmd:"" help:"Run what several machines would, as processes of this one: three NATS servers, two edges, two of each service."`
 	Keys    keysCommand      `cmd:"" help:"Make the nkeys of a hall whose NATS gives each part its own rights."`
+	Health  healthCommand    `cmd:"" help:"Ask a part of the hall how it is: for container health checks."`
 	Client  clientCommand    `cmd:"" help:"Enter a hall: the terminal client."`
 	Load    loadCommand      `cmd:"" help:"Measure a hall under load, beside a raw relay."`
 	Check   checkCommand     `cmd:"" help:"Break a hall of real processes, and look whether it kept its promises."`
