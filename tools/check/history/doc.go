@@ -72,7 +72,8 @@
 //	resume      Session, Since               User, Seq, Room (of the reply), Session
 //	signout
 //	say         Text, Key                    Seq
-//	room.say    Text, Key                    Seq     (Channel "room:<name>" in the invoke)
+//	room.say    Text, Key, Channel           Seq     (Channel is "room:<name>", or "room:" where
+//	                                                 the driver does not know its room)
 //	whisper     To, Text, Key
 //	room.create Room, Max                    Seq, Room (as its creator wrote it)
 //	room.join   Room                         Seq, Room

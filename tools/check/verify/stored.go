@@ -121,7 +121,7 @@ func (c *checker) said() {
 // cmdChannel is where a line of a room was meant for, if its driver said so. The user may have
 // changed rooms before an unanswered line arrived, so only a line that was sent once counts.
 func cmdChannel(cmd *command) string {
-	if cmd == nil || cmd.f != history.RoomSay || len(cmd.ops) != 1 {
+	if cmd == nil || cmd.f != history.RoomSay || len(cmd.ops) != 1 || cmd.ops[0].in.Channel == history.RoomPrefix {
 		return ""
 	}
 	return logChannel(cmd.ops[0].in.Channel)
