@@ -54,6 +54,9 @@ type Service struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	pauses pauses
+	behind sync.WaitGroup // the goroutine that looks for them
+
 	stopping atomic.Bool
 	failed   chan error // has room for the first reason
 }
@@ -82,11 +85,15 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, log: cfg.Log.With("service", cfg.Name), pool: newPool(cfg.Workers, cfg.Pending), failed: make(chan error, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.pauses.look(time.Now())
+	s.behind.Go(func() { s.pauses.run(s.ctx) })
 	var err error
 	if s.nc, err = cfg.Dialer.Connect(cfg.Name); err != nil {
+		s.cancel()
 		return nil, err
 	}
 	if s.listen, err = cfg.Dialer.listener().Connect(cfg.Name + " listener"); err != nil {
+		s.cancel()
 		s.nc.Close()
 		return nil, err
 	}
@@ -214,6 +221,7 @@ func (s *Service) close() {
 	s.cancel()
 	s.listen.Close()
 	s.nc.Close()
+	s.behind.Wait()
 }
 
 // stats is an endpoint's own figures.
@@ -326,6 +334,10 @@ func (e *endpoint) take(msg *nats.Msg) {
 	}
 	key := ""
 	if !e.reads {
+		if e.s.pauses.stale(now) {
+			e.count.busy.Add(1)
+			return
+		}
 		key = strings.ToLower(in.caller.user)
 		in.claim = claim{command{e.subject, key, in.caller.command, [32]byte{}}, in.caller.session}
 		if e.anyone {
