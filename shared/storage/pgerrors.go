@@ -42,7 +42,7 @@ func isPostgresDuplicate(err error) bool { return postgresCode(err) == uniqueVio
 func isPostgresFull(err error) bool { return postgresCode(err) == diskFull }
 
 func isPostgresBusy(err error) bool {
-	return errors.As(err, new(outOfReach)) || postgresCode(err) == queryCanceled || passes(err)
+	return errors.As(err, new(awayError)) || postgresCode(err) == queryCanceled || passes(err)
 }
 
 // passes tells whether err is of Postgres and may be gone when the same is tried again soon:

@@ -201,8 +201,12 @@ func lockSchema(tx *gorm.DB, schema string) error {
 
 // helpful adds what to do to an error of the start that does not pass by itself.
 func helpful(err error, cfg *pgx.ConnConfig) error {
+	var says *pgconn.PgError
+	if !errors.As(err, &says) {
+		return err
+	}
 	var advice string
-	switch postgresCode(err) {
+	switch says.Code {
 	case "28P01", "28000":
 		advice = "postgres refuses this user or password: put the right ones into the URL, as postgres://user:password@host:5432/database"
 	case "3D000":
@@ -213,5 +217,5 @@ func helpful(err error, cfg *pgx.ConnConfig) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("%s (%w)", advice, err)
+	return fmt.Errorf("%s (%w)", advice, says)
 }

@@ -24,10 +24,10 @@ const (
 	pauseFrom, pauseTo = 5 * time.Millisecond, 500 * time.Millisecond
 )
 
-// outOfReach is the error of what was tried again until the time was over.
-type outOfReach struct{ error }
+// awayError is the error of what was tried again until the time was over.
+type awayError struct{ error }
 
-func (e outOfReach) Unwrap() error { return e.error }
+func (e awayError) Unwrap() error { return e.error }
 
 // Retry calls do with the database and gives its error. On Postgres it calls it again, for up
 // to 10 s or until ctx ends, while the connection is lost, the server is not there, or
@@ -48,7 +48,7 @@ func (db *DB) Retry(ctx context.Context, do func(db *gorm.DB) error) error {
 		}
 		select {
 		case <-patience.Done():
-			return outOfReach{fmt.Errorf("gave up after trying again: %w", err)}
+			return awayError{fmt.Errorf("gave up after trying again: %w", err)}
 		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // jitter is no secret
 		}
 	}

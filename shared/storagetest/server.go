@@ -75,7 +75,7 @@ func connect(t testing.TB, url string) *pgx.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), wait)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), wait)
 		defer cancel()
 		_ = conn.Close(ctx) // the server may be gone
 	})
@@ -137,7 +137,7 @@ func newServer() (s *Server, err error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,8 @@ func newServer() (s *Server, err error) {
 	if err := s.start(); err != nil {
 		return nil, err
 	}
-	return s, s.exec(fmt.Sprintf("CREATE ROLE hall LOGIN PASSWORD '%s'", Password))
+	err = s.exec(fmt.Sprintf("CREATE ROLE hall LOGIN PASSWORD '%s'", Password))
+	return s, err
 }
 
 // becomeSomebody chooses whose processes the server's are: it refuses root.
@@ -191,7 +192,7 @@ func (s *Server) command(name string, args ...string) (*exec.Cmd, error) {
 		}
 		path = slices.Max(found)
 	}
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(path, args...) //nolint:gosec // of PostgreSQL's own, found above
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	// A group of its own: who interrupts the tests does not stop the server before them.
