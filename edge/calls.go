@@ -6,6 +6,7 @@ import (
 
 	"gamehall/shared/bus"
 	"gamehall/shared/edgeapi"
+	"gamehall/shared/name"
 	"gamehall/shared/wire"
 )
 
@@ -61,12 +62,15 @@ func (a *calls) takeover(_ context.Context, req edgeapi.TakeoverRequest) (edgeap
 // whisper shows a line to one session. Having it queued for a connection that stands is
 // having delivered it.
 func (a *calls) whisper(ctx context.Context, req edgeapi.WhisperRequest) (edgeapi.WhisperResponse, error) {
+	if req.Past != "" {
+		return edgeapi.WhisperResponse{Delivered: a.e.whispers.delivered(whisperID(req.From, name.UserID(req.To), req.Past), time.Now())}, nil
+	}
 	c, s := a.e.sessions.session(req.Session)
 	if s == nil || a.t.check() != nil || c.current() != s {
 		return edgeapi.WhisperResponse{}, nil //nolint:nilerr // not delivered is the answer
 	}
 	// The command may come again for a session that was resumed here meanwhile.
-	if !a.e.whispers.first(req.From+" "+s.userID+" "+bus.Command(ctx), time.Now()) {
+	if !a.e.whispers.first(whisperID(req.From, s.userID, bus.Command(ctx)), time.Now()) {
 		return edgeapi.WhisperResponse{Delivered: true}, nil
 	}
 	p := wire.Private{Kind: wire.KindWhisper, From: req.From, To: req.To, Text: req.Text}

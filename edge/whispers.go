@@ -29,6 +29,17 @@ func (w *whispers) first(id string, now time.Time) bool {
 	return true
 }
 
+// delivered tells whether a whisper was had.
+func (w *whispers) delivered(id string, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at, had := w.had[id]
+	return had && now.Sub(at) <= bus.AnswersKept
+}
+
+// whisperID names a whisper by its sender, its target's id and its command.
+func whisperID(from, userID, command string) string { return from + " " + userID + " " + command }
+
 // forget drops what is too old to be repeated.
 func (w *whispers) forget(now time.Time) {
 	w.mu.Lock()

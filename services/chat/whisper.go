@@ -24,6 +24,9 @@ import (
 // A healthy edge answers within some milliseconds.
 const askFor = 500 * time.Millisecond
 
+// pastFor is how long an edge has to say what it has delivered.
+const pastFor = 100 * time.Millisecond
+
 // pause keeps an edge that answers "busy" from being asked without end.
 const pause = 20 * time.Millisecond
 
@@ -66,9 +69,14 @@ func (s *Service) deliver(ctx context.Context, target session.Record, line edgea
 	// With its command id: an edge gives its first answer again to a retry.
 	as := bus.As(ctx, bus.Caller(ctx).User)
 	unknown := false
-	for {
+	for looked := ""; ; {
 		if !target.Live() || target.Edge == "" { // without an edge nobody could hear it
 			return offline(line.To)
+		}
+		if looked != target.Session {
+			if looked = target.Session; s.past(as, target, line) {
+				return nil
+			}
 		}
 		line.Session = target.Session
 		answer, err := edgeapi.Whisper.To(target.Edge).Call(as, s.bus.Conn(), line, bus.Patience(askFor))
@@ -93,6 +101,24 @@ func (s *Service) deliver(ctx context.Context, target session.Record, line edgea
 		case <-time.After(pause):
 		}
 	}
+}
+
+// past tells whether the command of line was delivered already, at an edge that held the target's
+// session a moment ago: this may be its repetition, the first answer lost with whoever had it. An
+// edge that is dead by now cannot tell, and has most likely shown nothing either.
+func (s *Service) past(as context.Context, target session.Record, line edgeapi.WhisperRequest) bool {
+	line.Past, line.Session = bus.Command(as), ""
+	for _, b := range target.Before {
+		if time.Since(b.Until) > bus.AnswersKept {
+			continue
+		}
+		// A command of its own: its answer is another one each time.
+		answer, err := edgeapi.Whisper.To(b.Edge).Call(bus.WithCommand(as, ""), s.bus.Conn(), line, bus.Attempt(pastFor))
+		if err == nil && answer.Delivered {
+			return true
+		}
+	}
+	return false
 }
 
 // next gives the record to ask after asked, whose edge answered that the session is not

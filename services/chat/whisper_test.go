@@ -390,3 +390,56 @@ func TestWhisperRetriedAtAnotherCopy(t *testing.T) {
 		t.Errorf("delivered %d times, want once", len(got))
 	}
 }
+
+// A whisper that comes again after its target has moved is not delivered a second time: the edge
+// that had the target is asked first. One that is dead cannot say, and keeps nobody waiting.
+func TestWhisperPast(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		had       bool
+		ago       time.Duration
+		dead      bool
+		delivered int
+	}{
+		{name: "had", had: true},
+		{name: "not had", delivered: 1},
+		{name: "long ago", had: true, ago: 2 * bus.AnswersKept, delivered: 1},
+		{name: "dead", dead: true, delivered: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			ns := natstest.Run(t)
+			ann, bob := ns.SignIn(t, "ann", "edge1"), ns.SignIn(t, "bob", "edge3")
+			bob.Before = []session.Held{{Edge: "edge2", Until: time.Now().Add(-tt.ago)}}
+			kv, err := ns.JetStream(t).KeyValue(natstest.Context(t), streams.Sessions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := json.Marshal(bob)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := kv.Put(natstest.Context(t), bob.UserID, data); err != nil {
+				t.Fatal(err)
+			}
+			if !tt.dead {
+				natstest.Answer(t, ns, edgeapi.Whisper.To("edge2"), func(_ context.Context, r edgeapi.WhisperRequest) (edgeapi.WhisperResponse, error) {
+					if r.Past != "c1" || r.Session != "" || r.From != "ann" || r.To != "bob" {
+						t.Errorf("asked %+v", r)
+					}
+					return edgeapi.WhisperResponse{Delivered: tt.had}, nil
+				})
+			}
+			edge3 := newEdge(t, ns, "edge3", bob)
+			start(t, ns)
+			ctx := bus.WithCommand(natstest.As(natstest.Context(t), ann), "c1")
+			if _, err := chatapi.Whisper.Call(ctx, ns.Connect(t), chatapi.WhisperRequest{To: "bob", Text: "hi"}); err != nil {
+				t.Fatal(err)
+			}
+			if got := edge3.delivered(); len(got) != tt.delivered {
+				t.Errorf("delivered %d times, want %d", len(got), tt.delivered)
+			}
+		})
+	}
+}

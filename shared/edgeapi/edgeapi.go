@@ -48,6 +48,10 @@ type WhisperRequest struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 	Text    string `json:"text"`
+
+	// Past is a command of From's: with it nothing is delivered, and the answer says whether that
+	// was, here. Then Session is empty.
+	Past string `json:"past,omitzero"`
 }
 
 // Validate finds nothing to refuse.

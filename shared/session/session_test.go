@@ -129,3 +129,41 @@ func TestLease(t *testing.T) {
 		t.Errorf("read %+v, %v", got, err)
 	}
 }
+
+func TestMoves(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 20, 15, 24, 24, 0, time.UTC)
+	held := func(edge string, ago time.Duration) session.Held {
+		return session.Held{Edge: edge, Until: now.Add(-ago)}
+	}
+	tests := []struct {
+		name   string
+		record session.Record
+		want   []session.Held
+	}{
+		{name: "the first session"},
+		{name: "to another edge", record: session.Record{Edge: "e1"}, want: []session.Held{held("e1", 0)}},
+		{name: "at the same edge", record: session.Record{Edge: "e9"}},
+		{
+			name:   "back again",
+			record: session.Record{Edge: "e1", Before: []session.Held{held("e9", time.Second), held("e2", time.Minute)}},
+			want:   []session.Held{held("e1", 0), held("e2", time.Minute)},
+		},
+		{name: "long ago", record: session.Record{Before: []session.Held{held("e1", 2*time.Minute)}}},
+		{
+			name: "many",
+			record: session.Record{Edge: "e1", Before: []session.Held{
+				held("e2", 1), held("e3", 2), held("e4", 3), held("e5", 4),
+			}},
+			want: []session.Held{held("e1", 0), held("e2", 1), held("e3", 2), held("e4", 3)},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := tt.record.Moves("e9", now); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

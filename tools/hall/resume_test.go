@@ -30,6 +30,7 @@ type twoEdges struct {
 	js    jetstream.JetStream
 	edges [2]*edge.Edge
 	at    [2]hallAt
+	chat  *chat.Service
 }
 
 func openTwoEdges(t *testing.T) *twoEdges {
@@ -52,7 +53,9 @@ func openTwoEdges(t *testing.T) *twoEdges {
 	}
 	add(started(auth.Start(ctx, auth.Config{NATS: dialer, Data: data, Log: log, PasswordHash: "m=8,t=1,p=1", DemoAccounts: auth.DemoAccounts()})))
 	add(started(account.Start(ctx, account.Config{NATS: dialer, Data: data, Log: log})))
-	add(started(chat.Start(ctx, chat.Config{NATS: dialer, Log: log})))
+	talk, err := chat.Start(ctx, chat.Config{NATS: dialer, Log: log})
+	add(started(talk, err))
+	h.chat = talk
 	add(started(room.Start(ctx, room.Config{NATS: dialer, Log: log})))
 	for i := range h.edges {
 		e, err := edge.Start(ctx, edge.Config{NATS: dialer, Log: log, TrustedNets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
@@ -498,6 +501,41 @@ func TestResumeKey(t *testing.T) {
 		t.Errorf("the other was told %+v", got)
 	}
 	other.asks(`{"id":"p","type":"ping"}`)
+}
+
+// A whisper that is repeated when its target has come back at another edge, and at another copy of
+// chat since the first one is gone with its answers, is shown once.
+func TestWhisperAfterAMove(t *testing.T) {
+	t.Parallel()
+	h := openTwoEdges(t)
+	ann := travel(t, dialFrames(t, h.at[0].tcp), "netease1")
+	bob := travel(t, dialFrames(t, h.at[0].tcp), "netease2")
+	ann.take(ann.want()) // bob joined
+	const whisper = `{"id":"w","type":"whisper","to":"netease2","text":"psst","key":"once"}`
+	ann.asks(whisper)
+	if got := bob.want(); got.Text != "psst" {
+		t.Fatalf("told %+v", got)
+	}
+	another, err := chat.Start(natstest.Context(t), chat.Config{NATS: h.ns.Dialer(), Log: natstest.Quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = another.Stop(context.WithoutCancel(t.Context())) })
+	if err := h.chat.Stop(natstest.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	bob.lose()
+	bob.resume(dialFrames(t, h.at[1].tcp), bob.sinceJSON())
+	ann.asks(whisper)
+	bob.asks(`{"id":"p","type":"ping"}`)
+	// Signed out and in again it is the same user, too.
+	bob.asks(`{"id":"out","type":"signout"}`)
+	bob = travel(t, bob.program, "netease2")
+	again, _ := ann.ask(whisper)
+	if !again.OK {
+		t.Errorf("the same whisper: %+v", again)
+	}
+	bob.asks(`{"id":"p","type":"ping"}`)
 }
 
 // The hall is not told of a connection that was lost and came back; of one that did not, once.
