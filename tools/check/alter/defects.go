@@ -382,7 +382,7 @@ func winnerByArrival(r *run) bool {
 		}
 		for _, a := range r.answers(e.Round) {
 			if a["user"] != e.Winner {
-				winner, with, value := a["user"].(string), a["expression"].(string), a["value"].(string)
+				winner, with, value := fmt.Sprint(a["user"]), fmt.Sprint(a["expression"]), fmt.Sprint(a["value"])
 				r.rewrite(seq, func(e *event.Event) { e.Winner, e.Expression, e.Value = winner, with, value },
 					func(e *history.Event) { e.Winner, e.Expression, e.Value = winner, with, value })
 				return true
