@@ -56,8 +56,8 @@ func (c *crowd) sayOne(ctx context.Context, t *testing.T, a *streams.Appender, i
 		cancel()
 		if err == nil {
 			c.mu.Lock()
-			defer c.mu.Unlock()
 			c.acked[id] = seq
+			c.mu.Unlock()
 			return true
 		}
 		if fault.CodeOf(err) != fault.Unavailable || ctx.Err() != nil {

@@ -29,6 +29,9 @@ type disk struct {
 	becomes func(batch int) string // of a batch: what becomes of it
 }
 
+// pass lets the bubble's time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
 func (d *disk) appender() *Appender {
 	d.turn, d.seqs = make(chan struct{}, 1), map[string]uint64{}
 	return &Appender{batches: true, publish: d.publish, store: d.store}
@@ -40,7 +43,7 @@ func (d *disk) publish(ctx context.Context, _, id string, _ []byte) (uint64, err
 	if ctx.Err() != nil {
 		return 0, fault.New(fault.Unavailable, "too late")
 	}
-	time.Sleep(200 * time.Microsecond)
+	pass(200 * time.Microsecond)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.write(id), nil
@@ -57,7 +60,7 @@ func (d *disk) write(id string) uint64 {
 func (d *disk) store(_ context.Context, batch []*message) (uint64, error) {
 	d.turn <- struct{}{}
 	defer func() { <-d.turn }()
-	time.Sleep(2400 * time.Microsecond)
+	pass(2400 * time.Microsecond)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var ids []string
@@ -161,7 +164,7 @@ func appendedOnceInOrder(ctx context.Context, d *disk, senders, each, repeats in
 		}
 	}
 	// It is idle again: nothing waits, the next one goes at once.
-	time.Sleep(time.Second)
+	pass(time.Second)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.waiting) != 0 || a.singles != 0 || a.batching || a.gather != nil {
@@ -212,7 +215,7 @@ func TestAppendShares(t *testing.T) {
 					t.Errorf("%.0f lines a second, %v at most, %d batches; want %.0f, %v, batches %v",
 						rate, slices.Max(took), len(d.batches), tt.least, tt.most, tt.batches)
 				}
-				time.Sleep(time.Second) // what it still looks for is over
+				pass(time.Second) // what it still looks for is over
 			})
 		})
 	}
@@ -253,7 +256,7 @@ func TestAppendAfterAPanic(t *testing.T) {
 		if panics != 1 || stored != 63 {
 			t.Errorf("%d panics, %d stored; want 1 and 63", panics, stored)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if a.batching || len(a.waiting) != 0 || a.singles != 0 {
