@@ -192,7 +192,8 @@ func (s *Server) command(name string, args ...string) (*exec.Cmd, error) {
 		}
 		path = slices.Max(found)
 	}
-	cmd := exec.Command(path, args...) //nolint:gosec // of PostgreSQL's own, found above
+	// It outlives the test that is the first to need it.
+	cmd := exec.CommandContext(context.Background(), path, args...) //nolint:gosec // of PostgreSQL's own, found above
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	// A group of its own: who interrupts the tests does not stop the server before them.
