@@ -52,10 +52,13 @@ func openCopies(t *testing.T) *copies {
 func (h *copies) launch(url string, parts ...string) *process {
 	h.t.Helper()
 	args := append(append([]string{"run"}, parts...), "--nats", url)
+	if slices.ContainsFunc(parts, func(p string) bool { return p == "auth" || p == "account" || p == "game21" }) {
+		args = append(args, "--data", h.data)
+	}
 	for _, p := range parts {
 		switch p {
 		case "auth":
-			args = append(args, "--data", h.data, "--demo-accounts", "--password-hash", "m=64,t=1,p=1")
+			args = append(args, "--demo-accounts", "--password-hash", "m=64,t=1,p=1")
 		case "game21":
 			args = append(args, "--game21-first", "1h")
 		case "edge":
