@@ -35,8 +35,10 @@ type channel struct {
 
 	now      time.Duration // of what is taken, since the run's begin
 	latency  histogram
-	told2all uint64 // deliveries of the run's lines
-	everyone uint64 // deliveries of all lines
+	timed    int           // only clients below this one are in latency; 0 is all
+	ourTold  uint64        // deliveries of the run's lines
+	lastTold time.Duration // when somebody was told a line of it
+	everyone uint64        // deliveries of all lines
 	faults   Faults
 }
 
@@ -109,7 +111,7 @@ func (ch *channel) begin(m marker) {
 	ch.marker = m
 	ch.sent, ch.complete, ch.ours = ch.sent[:0], 0, 0
 	ch.lastOf = map[int32]int64{}
-	ch.latency, ch.told2all, ch.everyone = histogram{}, 0, 0
+	ch.latency, ch.ourTold, ch.everyone = histogram{}, 0, 0
 	for i := range ch.lines {
 		ch.lines[i].id = -1
 	}
@@ -120,8 +122,12 @@ func (ch *channel) enter(client int) {
 	for len(ch.at) <= client {
 		ch.at, ch.start = append(ch.at, outside), append(ch.start, -1)
 	}
+	ch.leave(client)
 	ch.at[client], ch.start[client] = fresh, -1
 }
+
+// isFresh tells whether a client came in and was told nothing that is placed.
+func (ch *channel) isFresh(client int) bool { return client < len(ch.at) && ch.at[client] == fresh }
 
 // settle puts clients that were told nothing yet at the reference's end: from here on they must
 // be told everything.
@@ -163,8 +169,8 @@ func (ch *channel) offset(index int) int {
 	return ch.lines[index-ch.first-1].end - ch.from
 }
 
-// take reads what a client was told and gives how much of it was whole messages. What is not the
-// channel's goes to private.
+// take reads what a client was told and gives how much of it was taken; the rest is not whole, or
+// waits for others to be told of it first. What is not the channel's goes to private.
 func (ch *channel) take(client int, data []byte, private func(kind, []byte)) (int, error) {
 	taken := 0
 	for {
@@ -178,6 +184,8 @@ func (ch *channel) take(client int, data []byte, private func(kind, []byte)) (in
 		}
 		k := ch.dialect.classify(ch.marker, body)
 		switch {
+		case k.shared() && client < len(ch.at) && ch.at[client] == fresh && !ch.begins(client, k, data[taken:taken+size], body):
+			return taken, nil
 		case k.shared() && client < len(ch.at) && ch.at[client] != outside:
 			ch.hear(client, k, data[taken:taken+size], body)
 		case !k.shared():
@@ -215,11 +223,14 @@ func (ch *channel) move(client, to int) {
 	at := ch.at[client]
 	for i := at; i < to; i++ {
 		if l := &ch.lines[i-ch.first]; l.id >= 0 {
-			ch.latency.add(ch.now-l.due, 1)
-			ch.told2all++
+			if ch.timed == 0 || client < ch.timed {
+				ch.latency.add(ch.now-l.due, 1)
+			}
+			ch.ourTold++
 		}
 	}
 	ch.everyone += uint64(to - at)
+	ch.lastTold = ch.now
 	ch.place(client, to)
 }
 
@@ -275,16 +286,6 @@ func (ch *channel) drop() {
 // far as was seen.
 func (ch *channel) hear(client int, k kind, message, body []byte) {
 	at := ch.at[client]
-	if at == fresh {
-		// It came in somewhere: after its own joining, which is looked at in the end.
-		index := ch.findLast(message)
-		if index < 0 {
-			index = ch.extend(k, message, body)
-		}
-		ch.place(client, index)
-		ch.move(client, index+1)
-		return
-	}
 	if at < ch.end() {
 		index := ch.find(message, at)
 		if index < 0 && at > ch.first {
@@ -314,6 +315,25 @@ func (ch *channel) hear(client int, k kind, message, body []byte) {
 		ch.extend(k, message, body)
 	}
 	ch.move(client, at+1)
+}
+
+// begins places a client by the first line that it is told: it came in somewhere, which is judged
+// in the end ([channel.arrived]). A line that the reference does not have yet must wait until
+// those who are in it have told it, for only they know what stands before it.
+func (ch *channel) begins(client int, k kind, message, body []byte) bool {
+	index, known := -1, false
+	if k == joined {
+		index, known = ch.joins[ch.dialect.who(body)]
+		known = known && index >= ch.first && bytes.Equal(message, ch.told[ch.offset(index):ch.offset(index+1)])
+	}
+	if !known {
+		index = ch.findLast(message)
+	}
+	if index < 0 {
+		return false
+	}
+	ch.place(client, index)
+	return true
 }
 
 // again judges a line that the client should have had, and perhaps had.
@@ -422,4 +442,21 @@ func (ch *channel) seq(client int, before int64) int64 {
 	}
 	at := ch.at[client]
 	return number(ch.told[ch.offset(at-1):ch.offset(at)], "seq")
+}
+
+// arrived judges who signed in by name: each must have been told all from behind its own joining
+// on. Who came before anybody listened is in no reference.
+func (ch *channel) arrived(users []string) {
+	for client, name := range users {
+		own, ok := ch.joins[name]
+		switch start := ch.start[client]; {
+		case !ok || start < 0:
+		case start > own+1:
+			ch.faults.Lost += start - own - 1
+			ch.faults.add("%s was not told the first %d lines after its joining", name, start-own-1)
+		case start < own+1:
+			ch.faults.Doubled += own + 1 - start
+			ch.faults.add("%s was told %d lines from before its joining", name, own+1-start)
+		}
+	}
 }

@@ -151,3 +151,54 @@ func TestLongRun(t *testing.T) {
 		t.Errorf("a line told again after %d others: %+v", len(f.ch.sent), f.ch.faults)
 	}
 }
+
+// A hall's client is told all from behind its own joining on. Whoever is told a line first, the
+// order is that of who was there before.
+func TestArrivals(t *testing.T) {
+	t.Parallel()
+	const at = "2026-11-20 15:24:24 system: "
+	join := func(names ...string) string {
+		text := ""
+		for _, name := range names {
+			text += at + name + " joined the hall\n"
+		}
+		return text
+	}
+	tests := []struct {
+		name        string
+		second      string // what the second and the third client are told
+		third       string
+		lost, twice int
+	}{
+		{name: "exact", second: join("cat", "dan"), third: join("dan")},
+		{name: "too late", second: join("dan"), third: join("dan"), lost: 1},
+		{name: "too early", second: join("cat", "dan"), third: join("cat", "dan"), twice: 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			ch := newChannel(Lines, newMarker(1))
+			private := func(kind, []byte) {}
+			ch.enter(0)
+			ch.settle() // ann, the first
+			ch.enter(1)
+			ch.enter(2)
+			// bob and cat read before ann does: what they are told must wait for her.
+			for client, text := range []string{1: tt.second, 2: tt.third} {
+				if n, err := ch.take(client, []byte(text), private); client > 0 && (n != 0 || err != nil) {
+					t.Fatalf("client %d: %d bytes are taken (error: %v)", client, n, err)
+				}
+			}
+			for client, text := range []string{join("bob", "cat", "dan"), tt.second, tt.third} {
+				if n, err := ch.take(client, []byte(text), private); n != len(text) || err != nil {
+					t.Fatalf("client %d: %d bytes of %d are taken (error: %v)", client, n, len(text), err)
+				}
+			}
+			ch.arrived([]string{"ann", "bob", "cat"})
+			ch.missing()
+			if ch.faults.Lost != tt.lost || ch.faults.Doubled != tt.twice || ch.faults.Reordered != 0 {
+				t.Errorf("got %+v, want %d lost, %d doubled", ch.faults, tt.lost, tt.twice)
+			}
+		})
+	}
+}

@@ -15,7 +15,6 @@ type entry struct {
 	signUp   bool // before signing in
 	resume   bool // with the token that they have
 	atOnce   int  // so many side by side; 0 is [atOnce]
-	idle     time.Duration
 }
 
 // user is the name of the client with this number.
@@ -43,7 +42,7 @@ func (f *fleet) getIn(ctx context.Context, which []int, how entry, told func(int
 	done, next := 0, 0
 	f.onState = func(i int, s state) {
 		switch s {
-		case open:
+		case open, refusedOnce:
 			f.ask(i, how)
 		case signedUp:
 			f.signIn(i, how)
@@ -55,6 +54,7 @@ func (f *fleet) getIn(ctx context.Context, which []int, how entry, told func(int
 	lately, progress := time.Now(), 0
 	for done < len(which) {
 		for next < len(which) && next-done < how.atOnce {
+			f.hangUp(which[next]) // a connection that it has is lost now
 			if err := f.dial(which[next]); err != nil {
 				return err
 			}
@@ -100,15 +100,12 @@ func (f *fleet) signIn(i int, how entry) {
 	f.send(i, f.dialect.signIn(nil, c.user, how.password))
 }
 
-// quiet polls until nothing came for so long.
+// quiet polls until the channel was told nothing for so long.
 func (f *fleet) quiet(ctx context.Context, long, most time.Duration) error {
-	heard, since, begun := f.heard, time.Now(), time.Now()
-	for time.Since(since) < long && time.Since(begun) < most {
+	begun := f.since()
+	for now := begun; now-max(begun, f.channel.lastTold) < long && now-begun < most; now = f.since() {
 		if err := f.poll(ctx); err != nil {
 			return err
-		}
-		if f.heard != heard {
-			heard, since = f.heard, time.Now()
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,11 +23,14 @@ type fleet struct {
 	buffer   []byte
 	events   []unix.EpollEvent
 	welcomed int                         // how many clients have a session
-	heard    uint64                      // bytes read
 	pinged   time.Time                   // when the last heartbeat was sent
 	pingNext int                         // which client's is next
 	onState  func(client int, now state) // is told when a client gets on; may be nil
-	expected bool                        // connections may end: the run ends them
+	waiting  map[int]struct{}            // clients with lines that others are told of first
+	waitedAt int                         // the channel's end when they were tried
+	onPoll   func() error                // is asked before each wait; may be nil
+	later    []again                     // clients that ask again, soonest first
+	retries  int                         // how many did
 }
 
 // state is how far a client is.
@@ -40,6 +44,7 @@ const (
 	signingUp
 	signedUp
 	signingIn
+	refusedOnce // and may ask again
 	in
 )
 
@@ -53,6 +58,15 @@ type client struct {
 	token   string // to resume with
 	seq     int64  // of its joining
 }
+
+// again is a client that was told to try once more.
+type again struct {
+	client int
+	at     time.Duration
+}
+
+// againAfter is when it does.
+const againAfter = 50 * time.Millisecond
 
 // timerEvent is what the timer's events carry in place of a client.
 const timerEvent = -1
@@ -71,7 +85,7 @@ func newFleet(server string, d Dialect, m marker) (*fleet, error) {
 	}
 	f := &fleet{
 		channel: newChannel(d, m), dialect: d, poller: -1, timer: -1,
-		begun: time.Now(), buffer: make([]byte, readMost), events: make([]unix.EpollEvent, eventsMost),
+		waiting: map[int]struct{}{}, begun: time.Now(), buffer: make([]byte, readMost), events: make([]unix.EpollEvent, eventsMost),
 	}
 	if at.Addr().Is4() {
 		f.server = &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}
@@ -94,7 +108,6 @@ func newFleet(server string, d Dialect, m marker) (*fleet, error) {
 
 // close ends all connections.
 func (f *fleet) close() {
-	f.expected = true
 	for i := range f.clients {
 		f.hangUp(i)
 	}
@@ -115,6 +128,7 @@ func (f *fleet) hangUp(i int) {
 	if c.state == in {
 		f.welcomed--
 	}
+	delete(f.waiting, i)
 	c.fd, c.state, c.partial, c.unsent = -1, closed, nil, nil
 }
 
@@ -192,6 +206,12 @@ func (f *fleet) poll(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if f.onPoll != nil {
+		if err := f.onPoll(); err != nil {
+			return err
+		}
+	}
+	f.askAgain()
 	n, err := unix.EpollWait(f.poller, f.events, int(pollFor/time.Millisecond))
 	if err != nil && !errors.Is(err, unix.EINTR) {
 		return fmt.Errorf("epoll: %w", err)
@@ -207,7 +227,34 @@ func (f *fleet) poll(ctx context.Context) error {
 		}
 	}
 	f.heartbeats()
+	return f.tryWaiting()
+}
+
+// tryWaiting looks whether clients that wait for others to be told of a line wait no longer.
+func (f *fleet) tryWaiting() error {
+	if len(f.waiting) == 0 || f.channel.end() == f.waitedAt {
+		return nil
+	}
+	f.waitedAt = f.channel.end()
+	for i := range f.waiting {
+		delete(f.waiting, i)
+		if err := f.take(i, nil); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// askAgain lets those try once more whose time has come.
+func (f *fleet) askAgain() {
+	for len(f.later) > 0 && f.later[0].at <= f.since() {
+		i := f.later[0].client
+		f.later = f.later[1:]
+		if f.clients[i].state == signingIn {
+			f.retries++
+			f.become(i, refusedOnce)
+		}
+	}
 }
 
 // heartbeats sends those that are due, spread over the clients.
@@ -252,7 +299,6 @@ func (f *fleet) serve(i int, ready uint32) error {
 	case n == 0:
 		return f.ended(i, errors.New("the server closed the connection"))
 	}
-	f.heard += uint64(n)
 	f.channel.now = f.since()
 	return f.take(i, f.buffer[:n])
 }
@@ -275,7 +321,7 @@ func (f *fleet) opened(i int) error {
 
 // upgrade asks for a WebSocket (RFC 6455, section 4.1). The key's answer is not looked at: this
 // is no browser.
-const upgrade = "GET /ws HTTP/1.1\r\nHost: load\r\nOrigin: http://load\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+const upgrade = "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: hall.v1\r\n\r\n"
 
 func (f *fleet) watch(i int, events uint32) {
@@ -360,7 +406,9 @@ func (f *fleet) take(i int, data []byte) error {
 	if err := errors.Join(err, failed); err != nil {
 		return fmt.Errorf("client %d: %w", i, err)
 	}
-	f.keep(c, whole[n:])
+	if f.keep(c, whole[n:]); len(c.partial) > 0 && f.channel.isFresh(i) {
+		f.waiting[i] = struct{}{}
+	}
 	return nil
 }
 
@@ -387,6 +435,10 @@ func (f *fleet) private(i int, k kind, body []byte) error {
 	case upSigned:
 		f.become(i, signedUp)
 	case refused:
+		if c.state == signingIn && bytes.Contains(body, []byte(`"retry":true`)) {
+			f.later = append(f.later, again{i, f.since() + againAfter})
+			return nil
+		}
 		f.channel.faults.Refused++
 		f.channel.faults.add("client %d (%s) was refused: %.120q", i, c.user, body)
 		if c.state != in {

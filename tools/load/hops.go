@@ -44,7 +44,7 @@ func HopsRelay(ctx context.Context, addr string, out io.Writer) error {
 		return fmt.Errorf("nats: %w", err)
 	}
 	defer worker.Close()
-	r := &relay{members: map[*relayMember]struct{}{}}
+	r := &relay{}
 	// A publish fails when its connection is closed, which is the end.
 	r.tell = func(lines []byte) { _ = edge.Publish(saySubject, lines) }
 	if _, err := worker.Subscribe(saySubject, func(m *nats.Msg) { _ = worker.Publish(tellSubject, m.Data) }); err != nil {

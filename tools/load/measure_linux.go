@@ -10,6 +10,7 @@ import (
 
 // Result is what one measurement found.
 type Result struct {
+	Column     string  `json:"column,omitempty"` // of the table
 	Server     string  `json:"server"`
 	Mode       Mode    `json:"mode"`
 	Dialect    Dialect `json:"dialect"`
@@ -28,6 +29,8 @@ type Result struct {
 	ServerCores         float64 `json:"server_cores,omitempty"`                  // used on average
 	GeneratorCores      float64 `json:"generator_cores,omitempty"`
 
+	OtherCores float64 `json:"other_cores"` // used by the rest of the machine
+
 	P50 float64 `json:"p50_ms,omitempty"`
 	P90 float64 `json:"p90_ms,omitempty"`
 	P99 float64 `json:"p99_ms,omitempty"`
@@ -37,10 +40,12 @@ type Result struct {
 
 	Entries      int     `json:"entries,omitempty"` // clients that got in
 	PerSecond    float64 `json:"entries_per_second,omitempty"`
+	Retries      int     `json:"retries,omitempty"` // they were told to ask again
 	CPUPerEntry  float64 `json:"cpu_us_per_entry,omitempty"`
 	AllIn        float64 `json:"all_in_seconds,omitempty"`   // until the last one was welcomed
 	AllTold      float64 `json:"all_told_seconds,omitempty"` // until everybody was told of everybody
-	ToldOfOthers uint64  `json:"told_of_others,omitempty"`   // deliveries of joined
+	Beyond       float64 `json:"beyond_seconds,omitempty"`   // of that, what the sign-ins of a few alone do not take
+	ToldOfOthers uint64  `json:"told_of_others,omitempty"`   // deliveries, of joined mostly
 
 	Faults Faults `json:"faults"`
 }
@@ -60,6 +65,7 @@ type reading struct {
 	at         time.Duration
 	server     usage
 	self       time.Duration
+	machine    time.Duration
 	deliveries uint64
 	everyone   uint64
 	lines      int
@@ -83,18 +89,20 @@ func (f *fleet) read(pids Processes) (r reading, err error) {
 	if r.self, err = ownCPU(); err != nil {
 		return r, err
 	}
-	r.at, r.deliveries, r.everyone, r.lines = f.since(), f.channel.told2all, f.channel.everyone, f.channel.complete
+	if r.machine, err = busy(); err != nil {
+		return r, err
+	}
+	r.at, r.deliveries, r.everyone, r.lines = f.since(), f.channel.ourTold, f.channel.everyone, f.channel.complete
 	return r, nil
 }
 
-// runs numbers the runs of this process.
-var runs uint32
+// nextMarker is one that no run has had lately, in this process or another.
+func nextMarker() marker { return newMarker(uint32(time.Now().UnixNano() / int64(time.Millisecond))) }
 
 // run measures the clients that are in. Faults are in the result; the error is of what kept it
 // from measuring.
 func (f *fleet) run(ctx context.Context, s *target, sp spec) (Result, error) {
-	runs++
-	f.channel.begin(newMarker(uint32(time.Now().UnixNano())<<4 | runs&0xf))
+	f.channel.begin(nextMarker())
 	f.channel.settle()
 	begin, err := f.talk(ctx, s, sp)
 	if err != nil {
@@ -128,6 +136,7 @@ func (r *Result) between(begin, end reading) {
 	r.LinesPerSecond = float64(r.Lines) / r.Seconds
 	r.DeliveriesPerSecond = float64(r.Deliveries) / r.Seconds
 	r.ServerCores, r.GeneratorCores = server.Seconds()/r.Seconds, self.Seconds()/r.Seconds
+	r.OtherCores = max(0, (end.machine-begin.machine).Seconds()/r.Seconds-r.ServerCores-r.GeneratorCores)
 	if r.Deliveries > 0 {
 		r.CPUPerDelivery = us(server) / float64(r.Deliveries)
 		r.GeneratorCPU = us(self) / float64(r.Deliveries)
@@ -139,14 +148,14 @@ func us(d time.Duration) float64 { return float64(d) / float64(time.Microsecond)
 
 // talk lets the senders speak and gives the reading at which what counts began.
 func (f *fleet) talk(ctx context.Context, s *target, sp spec) (begin reading, err error) {
-	counts, end := f.since()+sp.warm, f.since()+sp.warm+sp.long
-	begun, counting := f.since(), false
+	begun, end, counting := f.since(), time.Duration(0), false
 	progress, lately := 0, f.since()
 	due := begun
-	for f.since() < end {
+	// On a machine that is very busy nothing may have come in time.
+	for !counting || f.since() < end || f.channel.ourTold == begin.deliveries {
 		now := f.since()
-		if !counting && now >= counts {
-			counting = true
+		if !counting && now >= begun+sp.warm {
+			counting, end = true, now+sp.long
 			f.channel.latency = histogram{}
 			if begin, err = f.read(s.pids); err != nil {
 				return begin, err

@@ -11,4 +11,5 @@ const (
 	Connect Mode = "connect" // signing in
 	Storm   Mode = "storm"   // all connections are lost, and all come back
 	Durable Mode = "durable" // lines stored, from many senders
+	Ratios  Mode = "ratios"  // the table
 )

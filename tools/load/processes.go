@@ -114,3 +114,34 @@ func readStats() (map[int]stat, error) {
 	}
 	return all, nil
 }
+
+// busy is how much CPU time the whole machine has used since it started, all processors summed.
+func busy() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, fmt.Errorf("read what the machine uses: %w", err)
+	}
+	return parseBusy(text)
+}
+
+// parseBusy reads the first line of /proc/stat (proc(5)): user, nice, system, idle, iowait, irq,
+// softirq, steal. Time that another machine stole is not there for us either.
+func parseBusy(text []byte) (time.Duration, error) {
+	first, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(first)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("%.60q is no stat of a machine", first)
+	}
+	sum := time.Duration(0)
+	for i, field := range fields[1:9] {
+		const idle, iowait = 3, 4
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("stat of the machine: %w", err)
+		}
+		if i != idle && i != iowait {
+			sum += time.Duration(n) * tick
+		}
+	}
+	return sum, nil
+}

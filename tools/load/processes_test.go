@@ -59,3 +59,15 @@ func TestUsage(t *testing.T) {
 		t.Errorf("of no process: %+v", got)
 	}
 }
+
+func TestParseBusy(t *testing.T) {
+	t.Parallel()
+	// user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice
+	got, err := parseBusy([]byte("cpu  100 20 30 4000 500 6 7 8 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n"))
+	if want := 171 * tick; err != nil || got != want {
+		t.Errorf("got %s (error: %v), want %s", got, err, want)
+	}
+	if _, err := parseBusy([]byte("intr 5")); err == nil {
+		t.Error("anything is read")
+	}
+}

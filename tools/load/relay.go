@@ -1,7 +1,7 @@
 package load
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +15,7 @@ import (
 // write, no names, nothing stored. It listens on addr, tells out "listening ADDR", and serves
 // until ctx ends.
 func Relay(ctx context.Context, addr string, out io.Writer) error {
-	r := &relay{members: map[*relayMember]struct{}{}}
+	r := &relay{}
 	r.tell = r.broadcast
 	return r.serve(ctx, addr, out)
 }
@@ -25,12 +25,16 @@ type relay struct {
 	tell func(lines []byte) // what was said: whole lines
 
 	mu      sync.Mutex // guards members, and gives all of them one order
-	members map[*relayMember]struct{}
+	members []*relayMember
 }
+
+// sayMost is how much is read of a client at once.
+const sayMost = 4096
 
 // relayMember is a client of the relay.
 type relayMember struct {
 	conn   net.Conn
+	index  int // among the relay's members, guarded by its mutex
 	mu     sync.Mutex
 	queue  []byte
 	closed bool
@@ -60,7 +64,8 @@ func (r *relay) serve(ctx context.Context, addr string, out io.Writer) error {
 		}
 		m := &relayMember{conn: conn, news: make(chan struct{}, 1)}
 		r.mu.Lock()
-		r.members[m] = struct{}{}
+		m.index = len(r.members)
+		r.members = append(r.members, m)
 		m.push([]byte(greeting + "\n"))
 		r.mu.Unlock()
 		all.Go(func() { r.read(m) })
@@ -71,7 +76,7 @@ func (r *relay) serve(ctx context.Context, addr string, out io.Writer) error {
 func (r *relay) hangUp() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for m := range r.members {
+	for _, m := range r.members {
 		_ = m.conn.Close() // ends its goroutines
 	}
 }
@@ -80,7 +85,7 @@ func (r *relay) hangUp() {
 func (r *relay) broadcast(lines []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for m := range r.members {
+	for _, m := range r.members {
 		m.push(lines)
 	}
 }
@@ -88,17 +93,29 @@ func (r *relay) broadcast(lines []byte) {
 func (r *relay) read(m *relayMember) {
 	defer func() {
 		r.mu.Lock()
-		delete(r.members, m)
+		last := r.members[len(r.members)-1]
+		r.members[m.index], last.index = last, m.index
+		r.members = r.members[:len(r.members)-1]
 		r.mu.Unlock()
 		m.end()
 	}()
-	in := bufio.NewReader(m.conn)
-	for {
-		said, err := in.ReadSlice('\n')
+	buffer := make([]byte, sayMost)
+	for kept := 0; ; {
+		n, err := m.conn.Read(buffer[kept:])
 		if err != nil {
 			return
 		}
-		r.tell(said)
+		n += kept
+		whole := bytes.LastIndexByte(buffer[:n], '\n') + 1
+		if whole == 0 && n == len(buffer) {
+			return // nobody says so long a line
+		}
+		if whole > 0 {
+			for l := range bytes.Lines(buffer[:whole]) {
+				r.tell(l)
+			}
+		}
+		kept = copy(buffer, buffer[whole:n])
 	}
 }
 

@@ -2,40 +2,12 @@ package load
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
-	"text/tabwriter"
 	"time"
 )
-
-// Comparison is one figure of the table.
-type Comparison struct {
-	Column string  `json:"column"`
-	Figure string  `json:"figure"`
-	Unit   string  `json:"unit"`
-	Base   string  `json:"base"` // the server that is 1
-	Server string  `json:"server"`
-	Of     float64 `json:"of"` // the base's median
-	Value  float64 `json:"value"`
-	Ratio  float64 `json:"ratio"` // the median of the rounds' ratios
-	Must   float64 `json:"must,omitempty"`
-	Aim    float64 `json:"aim,omitempty"`
-	More   bool    `json:"more_is_better,omitempty"`
-}
-
-// Report is what a run of the table found.
-type Report struct {
-	Machine     string       `json:"machine"`
-	Begun       time.Time    `json:"begun"`
-	Seconds     float64      `json:"seconds"`
-	Comparisons []Comparison `json:"comparisons"`
-	Results     []Result     `json:"results"`
-}
 
 // contestant is a server of the table and its clients.
 type contestant struct {
@@ -51,59 +23,66 @@ type bench struct {
 	report Report
 }
 
-// Table measures the hall and the relays in turn, several rounds, and prints the ratios.
-func Table(ctx context.Context, cfg Config, out, progress io.Writer) (err error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	raiseFiles()
-	folder, err := os.MkdirTemp(cfg.Folder, "hall-load-")
-	if err != nil {
-		return fmt.Errorf("a folder for the servers: %w", err)
+// end closes the clients' connections and stops the server.
+func (c *contestant) end() error {
+	c.fleet.close()
+	return c.stop()
+}
+
+// roundsOf is how many rounds the table has of each column.
+const roundsOf = 3
+
+// table measures the hall and the relays in turn, and prints the ratios.
+func (b *bench) table(ctx context.Context, out io.Writer) error {
+	if b.cfg.Rounds == 0 {
+		b.cfg.Rounds = roundsOf
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	if cfg.Rounds == 0 {
-		cfg.Rounds = 3
+	if b.cfg.Against != "" && len(b.cfg.Columns) == 0 {
+		b.cfg.Columns = guarded
 	}
-	b := &bench{cfg: cfg, folder: folder, say: sayer(progress)}
 	b.report.Begun, b.report.Machine = time.Now(), machine()
-	failed := b.run(ctx)
+	failed := b.lives(ctx)
 	b.report.Seconds = time.Since(b.report.Begun).Seconds()
 	b.say("")
-	if cfg.JSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return errors.Join(failed, enc.Encode(b.report))
+	if failed == nil && b.cfg.Record != "" {
+		failed = b.report.record(b.cfg.Record)
+	}
+	if failed == nil && b.cfg.Against != "" {
+		failed = b.report.against(b.cfg.Against)
+	}
+	if b.cfg.JSON {
+		return errors.Join(failed, printJSON(out, b.report))
 	}
 	return errors.Join(failed, b.report.print(out))
 }
 
-func (b *bench) wanted(c column) bool {
-	return len(b.cfg.Columns) == 0 || slices.Contains(b.cfg.Columns, c.Name)
-}
-
-// run starts the servers and measures the columns. The memory of connections is that of
-// servers which have done nothing before; so the large crowd has servers of its own.
-func (b *bench) run(ctx context.Context) error {
-	var small, large []column
-	most := 0
+// lives measures the columns that are wanted, those of one life of the servers after the other's:
+// the memory of connections is that of servers which have done nothing before.
+func (b *bench) lives(ctx context.Context) error {
+	all := map[int][]column{}
+	last, most := 0, 0
 	for _, c := range columns {
-		if !b.wanted(c) {
+		if len(b.cfg.Columns) > 0 && !slices.Contains(b.cfg.Columns, c.name) {
 			continue
 		}
-		most = max(most, c.clients)
-		if c.clients > 1000 {
-			large = append(large, c)
-		} else {
-			small = append(small, c)
+		if b.cfg.For > 0 {
+			c.spec.long = b.cfg.For
 		}
-	}
-	if most == 0 {
-		return nil
+		if b.cfg.Clients > 0 {
+			c.clients = min(c.clients, b.cfg.Clients)
+		}
+		all[c.life] = append(all[c.life], c)
+		last, most = max(last, c.life), max(most, c.clients)
 	}
 	if err := b.accounts(ctx, most); err != nil {
 		return err
 	}
-	return errors.Join(b.group(ctx, small), b.group(ctx, large))
+	for life := range last + 1 {
+		if err := b.life(ctx, all[life]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // accounts makes them in a life of the hall before those that are measured.
@@ -116,44 +95,40 @@ func (b *bench) accounts(ctx context.Context, n int) error {
 	return errors.Join(err, hall.stop())
 }
 
-// group measures columns with one life of each server.
-func (b *bench) group(ctx context.Context, all []column) (err error) {
-	if len(all) == 0 {
-		return nil
-	}
-	names := []string{hallName}
-	for _, c := range all {
-		if !slices.Contains(names, c.base) {
-			names = append(names, c.base)
-		}
-	}
+// life measures columns with one life of each server.
+func (b *bench) life(ctx context.Context, all []column) (err error) {
 	servers := map[string]*contestant{}
 	defer func() {
 		for _, s := range servers {
-			s.fleet.close()
-			err = errors.Join(err, s.stop())
+			err = errors.Join(err, s.end())
 		}
 	}()
-	for _, name := range names {
-		s, err := b.start(ctx, name)
-		if err != nil {
-			return err
+	for _, c := range all {
+		for _, name := range []string{c.base, hallName} {
+			if name == "" || servers[name] != nil {
+				continue
+			}
+			s, err := b.start(ctx, name, c.dialect)
+			if err != nil {
+				return err
+			}
+			servers[name] = s
 		}
-		servers[name] = s
 	}
 	for _, c := range all {
 		if err := b.column(ctx, c, servers); err != nil {
-			return fmt.Errorf("%s: %w", c.Name, err)
+			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
 	return nil
 }
 
-func (b *bench) start(ctx context.Context, name string) (*contestant, error) {
+// start starts a server of this name, without clients.
+func (b *bench) start(ctx context.Context, name string, d Dialect) (*contestant, error) {
 	var s *target
 	var err error
 	if name == hallName {
-		s, err = startHall(ctx, b.folder, Lines, b.cfg.Hall...)
+		s, err = startHall(ctx, b.folder, d, b.cfg.Hall...)
 	} else {
 		s, err = startRelay(ctx, name, b.folder)
 	}
@@ -169,38 +144,33 @@ func (b *bench) start(ctx context.Context, name string) (*contestant, error) {
 
 // column measures one column in rounds: the base, the hall, the base, and so on.
 func (b *bench) column(ctx context.Context, c column, servers map[string]*contestant) error {
-	order := []*contestant{servers[c.base], servers[hallName]}
-	results := map[string][]Result{}
-	keep := func(r Result, err error) error {
-		if err != nil {
-			return err
-		}
-		results[r.Server] = append(results[r.Server], r)
-		b.report.Results = append(b.report.Results, r)
-		if err := r.Faults.Err(); err != nil {
-			return fmt.Errorf("%s: %w", r.Server, err)
-		}
-		return nil
+	order := []*contestant{servers[hallName]}
+	if c.base != "" {
+		order = []*contestant{servers[c.base], servers[hallName]}
 	}
+	rounds := b.cfg.Rounds
 	if c.spec.mode == Idle {
+		rounds = 1 // a process begins once
+	} else {
 		for _, s := range order {
-			if err := keep(b.idle(ctx, s, c.clients)); err != nil {
-				return err
+			if err := b.crowd(ctx, s, c.clients); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
-		b.compare(c, results)
-		return nil
 	}
-	for _, s := range order {
-		if err := b.crowd(ctx, s, c.clients); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	for round := range b.cfg.Rounds {
+	results := map[string][]Result{}
+	for round := range rounds {
 		for _, s := range order {
-			b.say("%s: round %d of %d, %s", c.Name, round+1, b.cfg.Rounds, s.name)
-			if err := keep(s.fleet.run(ctx, s.target, c.spec)); err != nil {
-				return err
+			b.say("%s: round %d of %d, %s", c.name, round+1, rounds, s.name)
+			r, err := b.once(ctx, c, s)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			r.Column = c.name
+			results[s.name] = append(results[s.name], r)
+			b.report.Results = append(b.report.Results, r)
+			if err := r.Faults.Err(); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
 	}
@@ -208,12 +178,28 @@ func (b *bench) column(ctx context.Context, c column, servers map[string]*contes
 	return nil
 }
 
+// once measures a column once.
+func (b *bench) once(ctx context.Context, c column, s *contestant) (Result, error) {
+	switch c.spec.mode {
+	case Idle:
+		return b.idle(ctx, s, c.clients)
+	case Connect:
+		return s.fleet.again(ctx, s.target, b.cfg.AtOnce, c.spec.long, func(int) {})
+	default:
+		return s.fleet.run(ctx, s.target, c.spec)
+	}
+}
+
 // crowd lets clients in until there are n, and waits until all are told of it.
 func (b *bench) crowd(ctx context.Context, s *contestant, n int) error {
-	if err := s.fleet.enter(ctx, n, entry{password: password}, func(in int) { b.say("%d of %d clients are in at the %s", in, n, s.name) }); err != nil {
-		return err
-	}
-	return s.fleet.quiet(ctx, 500*time.Millisecond, time.Minute)
+	_, err := b.arrive(ctx, s, n)
+	return err
+}
+
+func (b *bench) arrive(ctx context.Context, s *contestant, n int) (Result, error) {
+	how := entry{password: password, atOnce: b.cfg.AtOnce}
+	r, err := s.fleet.arrive(ctx, s.target, n, how, func(in int) { b.say("%d of %d clients are in at the %s", in, n, s.name) })
+	return r, errors.Join(err, r.Faults.Err())
 }
 
 // firstFew are in before the memory of connections is measured, so that what a server needs for
@@ -223,38 +209,57 @@ const firstFew = 500
 // settleFor is how long a server may tidy up before its memory is read.
 const settleFor = 5 * time.Second
 
-// idle measures the memory of connections that say nothing.
-func (b *bench) idle(ctx context.Context, s *contestant, n int) (Result, error) {
-	var at [2]usage
-	for i, to := range []int{firstFew, n} {
-		if err := b.crowd(ctx, s, to); err != nil {
-			return Result{}, err
-		}
-		b.say("%d clients are idle at the %s", to, s.name)
-		if err := s.fleet.quiet(ctx, settleFor, time.Minute); err != nil {
-			return Result{}, err
-		}
-		var err error
-		if at[i], err = s.pids.usage(); err != nil {
-			return Result{}, err
-		}
+// idle measures the memory of connections that say nothing, and how they came.
+func (b *bench) idle(ctx context.Context, s *contestant, n int) (r Result, err error) {
+	few := min(firstFew, n/2)
+	var before, after usage
+	first, err := b.settled(ctx, s, few, &before)
+	if err != nil {
+		return r, err
 	}
-	r := Result{Server: s.name, Mode: Idle, Dialect: s.dialect, Clients: n, Faults: s.fleet.channel.faults}
-	s.fleet.channel.faults = Faults{}
-	r.RSSPerConnection = float64(at[1].rss-at[0].rss) / 1024 / float64(n-firstFew)
+	if r, err = b.settled(ctx, s, n, &after); err != nil {
+		return r, err
+	}
+	r.Mode = Idle
+	r.RSSPerConnection = float64(after.rss-before.rss) / 1024 / float64(n-few)
+	r.AllTold += first.AllTold
+	r.ToldOfOthers += first.ToldOfOthers
+	r.Beyond = max(0, r.AllTold-float64(n)/first.PerSecond)
 	return r, nil
 }
 
+// settled lets clients in until there are n, and reads what the server uses once it had time to
+// tidy up.
+func (b *bench) settled(ctx context.Context, s *contestant, n int, uses *usage) (Result, error) {
+	r, err := b.arrive(ctx, s, n)
+	if err != nil {
+		return r, err
+	}
+	b.say("%d clients are idle at the %s", n, s.name)
+	if err := s.fleet.quiet(ctx, settleFor, toldWithin); err != nil {
+		return r, err
+	}
+	*uses, err = s.pids.usage()
+	return r, err
+}
+
+// compare makes the rows of a column.
 func (b *bench) compare(c column, results map[string][]Result) {
 	for _, f := range c.figures {
-		var base, value, ratio []float64
+		var base, value, ratios []float64
 		for i, r := range results[hallName] {
-			to := f.of(results[c.base][i])
-			base, value, ratio = append(base, to), append(value, f.of(r)), append(ratio, f.of(r)/to)
+			value = append(value, f.of(r))
+			if c.base != "" {
+				to := f.of(results[c.base][i])
+				base = append(base, to)
+				if to > 0 {
+					ratios = append(ratios, f.of(r)/to)
+				}
+			}
 		}
 		b.report.Comparisons = append(b.report.Comparisons, Comparison{
-			Column: c.Name, Figure: f.name, Unit: f.unit, Base: c.base, Server: hallName,
-			Of: median(base), Value: median(value), Ratio: median(ratio), Must: f.must, Aim: f.aim, More: f.more,
+			Column: c.name, Key: f.key, Figure: f.name, Unit: f.unit, Base: c.base,
+			Of: median(base), Value: median(value), Ratio: median(ratios), Must: f.must, Aim: f.aim, Want: f.want, More: f.more,
 		})
 	}
 }
@@ -270,37 +275,4 @@ func median(values []float64) float64 {
 		return sorted[half]
 	}
 	return (sorted[half-1] + sorted[half]) / 2
-}
-
-// print prints the table for people.
-func (r Report) print(out io.Writer) error {
-	if _, err := fmt.Fprintf(out, "%s, %s, %.0f s\n\n", r.Machine, r.Begun.Format(time.DateOnly), r.Seconds); err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "figure\tto\tthere\thall\tratio\tmust\taim\t") // Flush tells of errors
-	for _, c := range r.Comparisons {
-		must, aim := "", ""
-		if c.Must > 0 {
-			must = fmt.Sprintf("%.2f %s", c.Must, reached(c.Ratio, c.Must, c.More))
-			aim = fmt.Sprintf("%.2f %s", c.Aim, reached(c.Ratio, c.Aim, c.More))
-		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.2f\t%s\t%s\t\n", c.Figure, c.Base, quantity(c.Of, c.Unit), quantity(c.Value, c.Unit), c.Ratio, must, aim)
-	}
-	return w.Flush()
-}
-
-func reached(ratio, want float64, more bool) string {
-	if ratio <= want != more || ratio == want {
-		return "yes"
-	}
-	return "no"
-}
-
-// quantity writes a value with its unit.
-func quantity(v float64, unit string) string {
-	if v >= 10000 {
-		return fmt.Sprintf("%.0f k%s", v/1000, unit)
-	}
-	return fmt.Sprintf("%.3g %s", v, unit)
 }
