@@ -187,6 +187,9 @@ func (r *reader) take(e history.Event) {
 		if e.F == history.SignUp || e.F == history.SignIn {
 			o.user = e.User
 		}
+		if known := c.sessions[e.Session]; e.F == history.Resume && known != nil {
+			o.user = known.user
+		}
 		r.open[e.Req] = o
 		r.before = o
 		c.ops = append(c.ops, o)

@@ -70,7 +70,7 @@ func (c *checker) came(cmd *command) (n int) {
 func (c *checker) lostOnTheWay(cmd *command) bool {
 	for _, s := range c.stints {
 		for _, p := range s.parts {
-			if fold(p.session.user) != fold(cmd.to) || p.from > cmd.ok.out.T || p.to < cmd.invoke {
+			if fold(p.session.user) != fold(cmd.to) || p.from > cmd.ok.out.T || p.to < cmd.invoke-c.unseen(s) {
 				continue
 			}
 			if s.ended && s.to <= cmd.ok.out.T+35*second || p.quit != nil && p.to <= cmd.ok.out.T+second {
@@ -88,4 +88,13 @@ func (c *checker) lostOnTheWay(cmd *command) bool {
 		}
 	}
 	return false
+}
+
+// unseen is for how long an edge may not know that a connection was lost: where the way or the
+// edge was in trouble, as long as it takes to find the client silent.
+func (c *checker) unseen(s *stint) int64 {
+	if c.faulty(s.to-second, s.to+second, 0, func(f history.Fault) bool { return of(f, s.edge) || of(f, s.client) }) {
+		return 35 * second
+	}
+	return second
 }
