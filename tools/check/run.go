@@ -71,8 +71,7 @@ func Run(ctx context.Context, o Options) (out Outcome, err error) {
 		return out, err
 	}
 	c := &checking{o: o, dir: out.Dir}
-	err = c.run(ctx)
-	if err = errors.Join(err, c.close()); err != nil {
+	if err := errors.Join(c.run(ctx), c.close()); err != nil {
 		return out, err
 	}
 	out.Problems = c.problems
@@ -87,7 +86,8 @@ func Run(ctx context.Context, o Options) (out Outcome, err error) {
 // Judge judges the run in dir once more. What processes did wrong is not in it.
 func Judge(dir string) (Outcome, error) {
 	out := Outcome{Dir: dir}
-	return out, out.judge(false)
+	err := out.judge(false)
+	return out, err
 }
 
 // judge reads the history and judges it; few is that not many faults were wanted.

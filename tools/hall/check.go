@@ -28,7 +28,7 @@ type checkCommand struct {
 	Keep     string        `type:"folder" placeholder:"DIR" help:"Run in this folder, which must be new or empty, and leave everything there (a temporary one, which stays when the run fails)."`
 	JSON     string        `name:"json" type:"path" placeholder:"FILE" help:"Write the report there, too."`
 
-	Judge    string        `type:"folder" placeholder:"DIR" help:"Judge the run that was kept there again, and run nothing."`
+	Judge string `type:"folder" placeholder:"DIR" help:"Judge the run that was kept there again, and run nothing."`
 
 	kinds    []check.Kind
 	scenario check.Scenario

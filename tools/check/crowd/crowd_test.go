@@ -125,7 +125,7 @@ func up(t *testing.T) func(stopper, error) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), natstest.Wait)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), natstest.Wait)
 			defer cancel()
 			if err := s.Stop(ctx); err != nil {
 				t.Errorf("stop: %v", err)
@@ -134,7 +134,9 @@ func up(t *testing.T) func(stopper, error) {
 	}
 }
 
-type stopper interface{ Stop(ctx context.Context) error }
+type stopper interface {
+	Stop(ctx context.Context) error
+}
 
 // messages reads both streams.
 func (h *whole) messages(t *testing.T) func(func(history.Message, error) bool) {

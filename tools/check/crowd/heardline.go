@@ -42,7 +42,7 @@ func readLine(line string) (history.Event, bool) {
 			e.F, e.User = "room."+moves[2], moves[1]
 			return e, true
 		}
-		if says := lineSays.FindStringSubmatch(m[2]); says != nil && says[1] != "system" {
+		if says := lineSays.FindStringSubmatch(m[2]); len(says) > 2 && says[1] != "system" {
 			e.F, e.From, e.Text = event.RoomChat, says[1], says[2]
 			return e, true
 		}
@@ -52,7 +52,7 @@ func readLine(line string) (history.Event, bool) {
 		e.F, e.Channel, e.From, e.Text = history.Whisper, history.UserOnly, m[1], m[2]
 		return e, true
 	}
-	if m := lineSays.FindStringSubmatch(line); m != nil && m[1] != "system" {
+	if m := lineSays.FindStringSubmatch(line); len(m) > 2 && m[1] != "system" {
 		e.F, e.From, e.Text = event.Chat, m[1], m[2]
 		return e, true
 	}
