@@ -10,7 +10,7 @@ import (
 func TestPauses(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
-	at := func(d time.Duration) time.Time { return start.Add(d) }
+	at := start.Add
 	var p pauses
 	want := func(what string, d time.Duration, stale bool) {
 		t.Helper()

@@ -93,7 +93,9 @@ func (n *node) serve() error {
 	if !srv.ReadyForConnections(Wait) {
 		return errors.New("it is not ready")
 	}
-	fmt.Println("ready")
+	if _, err := os.Stdout.WriteString("ready\n"); err != nil {
+		return err
+	}
 	// The parent never writes: this ends with it.
 	_, err = bufio.NewReader(os.Stdin).ReadByte()
 	return err
@@ -153,7 +155,7 @@ func (n *node) start() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(exe) //nolint:noctx // it ends with the pipe to its standard input, and is killed by signals
+	cmd := exec.Command(exe) //nolint:noctx,gosec // this very program, which ends with the pipe to its standard input and is killed by signals
 	cmd.Env = append(os.Environ(), nodeEnv+"="+string(text))
 	cmd.Stderr = os.Stderr
 	if _, err := cmd.StdinPipe(); err != nil { // stays open until Wait
@@ -216,10 +218,16 @@ func (p *Processes) StartFull(t testing.TB, i int, most uint64) {
 }
 
 // Freeze stops a node with SIGSTOP: its connections stand and it says nothing.
-func (p *Processes) Freeze(t testing.TB, i int) { p.signal(t, i, syscall.SIGSTOP) }
+func (p *Processes) Freeze(t testing.TB, i int) {
+	t.Helper()
+	p.signal(t, i, syscall.SIGSTOP)
+}
 
 // Thaw lets a frozen node go on.
-func (p *Processes) Thaw(t testing.TB, i int) { p.signal(t, i, syscall.SIGCONT) }
+func (p *Processes) Thaw(t testing.TB, i int) {
+	t.Helper()
+	p.signal(t, i, syscall.SIGCONT)
+}
 
 func (p *Processes) signal(t testing.TB, i int, s syscall.Signal) {
 	t.Helper()
