@@ -105,7 +105,8 @@ func TestNATSWithoutQuorum(t *testing.T) {
 		for got == slow {
 			got = c.line()
 		}
-		if !strings.Contains(got, "try again") {
+		// The lease was renewed up to 5 s before, so it may be over by now, and the edge closed.
+		if !strings.Contains(got, "try again") && !strings.Contains(got, "connect again") {
 			t.Errorf("got %q, want to be asked to try again", got)
 		}
 		if after := time.Since(begun); after > 17*time.Second {
