@@ -8,7 +8,10 @@
 //   - No line of a session enters the lobby more than 5 s after that session is over.
 //   - A whisper reaches the edge of its target alone, and is delivered or refused with
 //     user_offline, never both. When an edge has the whisper and does not answer, the
-//     outcome is unknown, which is unavailable and never user_offline.
+//     outcome is unknown, which is unavailable and never user_offline. One that comes again
+//     within two minutes is not shown again, also when its target is at another edge by now
+//     and another copy of chat has it: the edges that held the target are asked. Only one that
+//     died with what it knew cannot say.
 //   - Somebody who is offline and somebody who does not exist give the same answer.
 //   - History shows a room to its members alone, from their own join on.
 //

@@ -48,7 +48,7 @@ func (p *places) dial(ctx context.Context) (net.Conn, error) {
 		at := (first + i) % len(p.all)
 		nc, err := p.all[at].dial(ctx, dialNextWithin)
 		if err == nil {
-			p.next.Store(uint32((at + 1) % len(p.all))) //nolint:gosec // as many as stood on a command line
+			p.next.Store(uint32((at + 1) % len(p.all)))
 			return nc, nil
 		}
 		if failed == nil {

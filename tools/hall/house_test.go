@@ -123,7 +123,7 @@ func TestPartFails(t *testing.T) {
 		}()
 		ends <- errors.New("an endpoint fell behind")
 		synctest.Wait()
-		time.Sleep(time.Second) // of the bubble's clock
+		time.Sleep(time.Second) //nolint:forbidigo // the clock of synctest
 		want := []string{"chat starts", "chat stops", "chat starts"}
 		mu.Lock()
 		if !slices.Equal(order, want) {
@@ -131,7 +131,7 @@ func TestPartFails(t *testing.T) {
 		}
 		mu.Unlock()
 		ends <- errors.New("once more")
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // the clock of synctest
 		cancel()
 		<-kept
 		if err := h.stop(); err != nil {

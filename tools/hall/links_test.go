@@ -109,17 +109,14 @@ func TestSliced(t *testing.T) {
 		t.Fatal(err)
 	}
 	sliced := proxy.State{Up: proxy.Direction{Slice: 1}, Down: proxy.Direction{Slice: 1}}
-	var all sync.WaitGroup
-	defer all.Wait()
 	for door, dial := range talkers {
-		all.Go(func() {
-			t.Run(door, func(t *testing.T) {
-				play(t, string(text), func(_ testing.TB, h hallAt) talker {
-					tcp, http := link(t, h.tcp), link(t, h.http)
-					tcp.Set(sliced)
-					http.Set(sliced)
-					return dial(t, hallAt{tcp: tcp.Addr(), http: http.Addr()})
-				})
+		t.Run(door, func(t *testing.T) {
+			t.Parallel()
+			play(t, string(text), func(_ testing.TB, h hallAt) talker {
+				tcp, http := link(t, h.tcp), link(t, h.http)
+				tcp.Set(sliced)
+				http.Set(sliced)
+				return dial(t, hallAt{tcp: tcp.Addr(), http: http.Addr()})
 			})
 		})
 	}

@@ -56,7 +56,7 @@ func TestEdgeCutOff(t *testing.T) {
 	for _, c := range all {
 		if c.frozen {
 			// Its lease must be too old when it wakes.
-			time.Sleep(time.Until(c.begun.Add(21 * time.Second)))
+			<-time.After(time.Until(c.begun.Add(21 * time.Second)))
 			c.edge.signal(syscall.SIGCONT)
 		}
 		c.letGo()
