@@ -3,6 +3,9 @@
 //	hall up            everything in one process, NATS embedded
 //	hall run PART…     edge, auth, account, chat, room, game21: one or several, against --nats
 //	hall nats          the embedded server alone, or as one of a cluster
+//	hall cluster       what several machines would run, as processes of this one
+//	hall keys DIR      nkeys for docker/nats.conf
+//	hall health URL    health check of a container
 //	hall client [ADDR] the terminal client
 //
 // Every flag has the environment variable of the same name: --game21-period is
