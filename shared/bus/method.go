@@ -80,7 +80,9 @@ var ErrNobody = errors.New("nobody serves it")
 // Call sends req and gives the answer. It sends the same command id again until an answer
 // comes, ctx ends, or [CallFor] has passed; then it is fault.Unavailable and the outcome is
 // unknown, unless the error is also [ErrNobody]. A fault of the service is returned as it
-// is, an unavailable one too. The command id is [WithCommand]'s; in a handler that of its own
+// is, an unavailable one too; but a refusal that may not last (somebody is offline, or in no
+// room) is fault.Unavailable when an earlier attempt was never answered: whoever has it may
+// carry the command out yet. The command id is [WithCommand]'s; in a handler that of its own
 // command, so a handler that calls one method of a user twice names two.
 func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opts ...CallOption) (Resp, error) {
 	var resp Resp
@@ -106,19 +108,39 @@ func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opt
 		c.command = NewID()
 	}
 	msg := &nats.Msg{Subject: string(m), Header: headers(ctx, c), Data: data}
-	answer, err := send(ctx, nc, msg, o)
+	answer, open, err := send(ctx, nc, msg, o)
 	if err != nil {
 		return resp, err
 	}
 	if err := faultOf(answer); err != nil {
+		if open && o.patience == 0 && passing(fault.CodeOf(err)) {
+			return resp, undecided(err)
+		}
 		return resp, err
 	}
 	err = Decode(answer.Data, &resp)
 	return resp, err
 }
 
-// send repeats msg until somebody answers it for good.
-func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*nats.Msg, error) {
+// passing tells whether a refusal holds only as long as things are as they are: the same command
+// may be carried out a moment later.
+func passing(c fault.Code) bool {
+	switch c {
+	case fault.UserOffline, fault.RoomExists, fault.RoomFull, fault.NoSuchRoom, fault.NotInRoom, fault.AlreadyInRoom, fault.NoRound:
+		return true
+	}
+	return false
+}
+
+// undecided is what a refusal comes to when the command lies with another copy, too, which never
+// answered: it may be slow, or cut off for the moment, and carry it out when things are otherwise.
+func undecided(refusal error) error {
+	return fault.New(fault.Unavailable, "the hall was interrupted, please try again (%v)", refusal)
+}
+
+// send repeats msg until somebody answers it for good. open is that an attempt before was not
+// answered, so that whoever took it may still carry it out.
+func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (answer *nats.Msg, open bool, err error) {
 	alive, wait, nobody := time.Now(), backOff, true
 	for next := firstAttempt; ; next *= 2 {
 		limit := o.attempt
@@ -136,23 +158,24 @@ func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*na
 			limit = min(limit, time.Until(until))
 		}
 		if ctx.Err() != nil || limit < leastAttempt {
-			return nil, silence(msg.Subject, nobody)
+			return nil, open, silence(msg.Subject, nobody)
 		}
 		answer, err := try(ctx, nc, msg, limit)
 		nobody = nobody && errors.Is(err, nats.ErrNoResponders)
 		switch {
 		case err == nil && answer.Header.Get(headerPending) == "":
-			return answer, nil
+			return answer, open, nil
 		case err == nil:
 			alive = time.Now()
 		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
-			return nil, unavailable(msg.Subject) // we are stopping ourselves
+			return nil, open, unavailable(msg.Subject) // we are stopping ourselves
 		case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, nats.ErrBadSubject),
 			errors.Is(err, nats.ErrPermissionViolation):
-			return nil, fmt.Errorf("call %s: %w", msg.Subject, err)
+			return nil, open, fmt.Errorf("call %s: %w", msg.Subject, err)
 		case errors.Is(ctx.Err(), context.Canceled):
-			return nil, fmt.Errorf("call %s: %w", msg.Subject, ctx.Err())
+			return nil, open, fmt.Errorf("call %s: %w", msg.Subject, ctx.Err())
 		}
+		open = open || err != nil && !errors.Is(err, nats.ErrNoResponders)
 		pause := wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is no secret
 		if o.patience > 0 {
 			pause = min(pause, o.patience-time.Since(alive))

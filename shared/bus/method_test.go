@@ -183,6 +183,42 @@ func TestCallAsksAgain(t *testing.T) {
 }
 
 // How a call ends without an answer, and when at the latest.
+// A refusal is final only when nobody else has the command: a copy that is slow may carry it
+// out once things are otherwise. One that always holds is told as it is.
+func TestCallRefusedByAnother(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		silent int // attempts that are not answered
+		code   fault.Code
+		opts   []bus.CallOption
+		want   fault.Code
+	}{
+		{"at once", 0, fault.UserOffline, nil, fault.UserOffline},
+		{"by another copy", 1, fault.UserOffline, nil, fault.Unavailable},
+		{"for good", 1, fault.BadExpression, nil, fault.BadExpression},
+		{"what only asks", 1, fault.NotInRoom, []bus.CallOption{bus.Patience(10 * time.Second)}, fault.NotInRoom},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			nc := natstest.RunBare(t).Connect(t)
+			played(t, nc, func(n int, _ *nats.Msg) *nats.Msg {
+				if n <= tt.silent {
+					return nil
+				}
+				return &nats.Msg{Header: nats.Header{
+					micro.ErrorCodeHeader: {string(tt.code)}, micro.ErrorHeader: {"no"},
+				}}
+			})
+			_, err := echo.Call(natstest.Context(t), nc, echoRequest{Text: "hi"}, tt.opts...)
+			if got := fault.CodeOf(err); got != tt.want {
+				t.Errorf("the call ended with %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestCallEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
