@@ -123,12 +123,20 @@ func (r *runner) keep(ctx context.Context) {
 			r.giveUp(fmt.Errorf("%s: %w: see %s", r.Name, err, r.file()))
 			return
 		}
-		r.log.Warn("a process ended, it is started again", "process", r.Name, "after", time.Since(begun).Round(time.Millisecond), "status", fmt.Sprint(err), "log", r.file())
+		r.log.Warn("a process ended, it is started again", "process", r.Name, "after", time.Since(begun).Round(time.Millisecond), "status", status(err), "log", r.file())
 		select {
 		case <-ctx.Done():
 		case <-time.After(again):
 		}
 	}
+}
+
+// status tells how a process ended.
+func status(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	return err.Error()
 }
 
 func (r *runner) file() string { return filepath.Join(r.logs, r.Name+".log") }
