@@ -234,7 +234,13 @@ func (p *Player) somebody() string {
 // rooms are few, so that players meet.
 const rooms = 5
 
-func (p *Player) someRoom() string { return "Den " + strconv.Itoa(1+p.draw.IntN(rooms)) }
+// someRoom is one of those, or now and then a room of the player's own, which is soon gone again.
+func (p *Player) someRoom() string {
+	if n := p.draw.IntN(2 * rooms); n < 2*rooms-1 {
+		return "Den " + strconv.Itoa(1+n%rooms)
+	}
+	return "Hut " + p.Name + " " + strconv.Itoa(p.texts)
+}
 
 func (p *Player) someMax() int {
 	if p.door == lines || p.draw.IntN(4) > 0 {

@@ -279,11 +279,15 @@ func (p *Player) wait(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
+// triesMost is how often a player tries to get in by one connection: an edge that cannot let
+// anybody in now is left for another one.
+const triesMost = 5
+
 // enter gets a session on a new connection: the old one again, or another. It gives false
 // when the connection is of no more use.
 func (p *Player) enter(ctx context.Context, c *connection) bool {
-	for try := 0; !done(c.gone); try++ {
-		if try > 0 && !p.wait(ctx, p.some(300*time.Millisecond)+20*time.Millisecond) {
+	for try := 0; !done(c.gone) && try < triesMost; try++ {
+		if try > 0 && !p.wait(ctx, p.some(100*time.Millisecond<<try)+20*time.Millisecond) {
 			return false
 		}
 		if _, token, _, _ := p.place(); token != "" {
