@@ -159,10 +159,11 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return err
 	}
 	r.log.Debug("started", "process", r.Name, "pid", cmd.Process.Pid)
-	if err := cmd.Wait(); err != nil && !(ctx.Err() != nil && cmd.ProcessState.Success()) {
-		return err
+	err = cmd.Wait()
+	if ctx.Err() != nil && cmd.ProcessState.Success() { // it stopped as it was asked to
+		return nil
 	}
-	return nil
+	return err
 }
 
 // watcher passes on what is written, and tells when some text is.

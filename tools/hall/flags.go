@@ -173,8 +173,9 @@ func (f *partFlags) remote(ctx context.Context, log *slog.Logger) (dialers, erro
 			return keyed(f.NATS, file, log)
 		}, nil
 	}
-	password, err := "", error(nil)
+	password := ""
 	if f.Admin != "" {
+		var err error
 		if password, err = awaitPassword(ctx, f.Admin, log); err != nil {
 			return nil, err
 		}
