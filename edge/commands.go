@@ -47,7 +47,7 @@ var commands = map[string]command{
 		func(r accountapi.WhoResponse) wire.Reply { return wire.Reply{Who: r} }),
 	wire.Say: forward(chatapi.Say, publishFor,
 		func(_ *conn, cmd wire.Command) chatapi.SayRequest { return chatapi.SayRequest{Text: cmd.Text} },
-		func(r chatapi.SayResponse) wire.Reply { return wire.Reply{Seq: r.Seq} }),
+		func(r chatapi.SayResponse) wire.Reply { return wire.Reply{Seq: r.Seq} }, bus.Soon()),
 	wire.Whisper: forward(chatapi.Whisper, publishFor,
 		func(_ *conn, cmd wire.Command) chatapi.WhisperRequest {
 			return chatapi.WhisperRequest{To: cmd.To, Text: cmd.Text}
@@ -107,11 +107,10 @@ func member(run func(*conn, context.Context, *session, wire.Command) (wire.Reply
 // forward calls m in the name of the session's user. What only asks is given up after a
 // short silence; what changes something is repeated until its time is over.
 func forward[Req, Resp any](m bus.Method[Req, Resp], within time.Duration,
-	ask func(*conn, wire.Command) Req, answer func(Resp) wire.Reply,
+	ask func(*conn, wire.Command) Req, answer func(Resp) wire.Reply, opts ...bus.CallOption,
 ) command {
-	var opts []bus.CallOption
 	if within == requestFor {
-		opts = append(opts, bus.Patience(requestFor))
+		opts = append(opts, bus.Patience(requestFor), bus.Soon())
 	}
 	return member(func(c *conn, ctx context.Context, _ *session, cmd wire.Command) (wire.Reply, error) {
 		resp, err := m.Call(ctx, c.edge.nc, ask(c, cmd), opts...)
@@ -221,7 +220,7 @@ func (c *conn) signUp(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		return wire.Reply{}, err
 	}
 	req := authapi.SignUpRequest{Username: cmd.Username, Password: cmd.Password, Trusted: c.trusted}
-	got, err := authapi.SignUp.Call(ctx, c.edge.nc, req, bus.Patience(requestFor), bus.TakesLong())
+	got, err := authapi.SignUp.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
 	if err != nil {
 		if code := fault.CodeOf(err); code != fault.Unavailable && code != fault.Internal { // else it may have been made
 			undo()

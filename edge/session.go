@@ -73,7 +73,7 @@ func (c *conn) signIn(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		secret = bus.NewID()
 		req.TokenHash = authapi.HashToken(secret)
 	}
-	got, err := authapi.SignIn.Call(ctx, c.edge.nc, req, bus.Patience(requestFor), bus.TakesLong())
+	got, err := authapi.SignIn.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
 	if err != nil {
 		c.edge.closeHall(lobby, game)
 		if fault.CodeOf(err) == fault.Unavailable && !errors.Is(err, bus.ErrNobody) {

@@ -38,9 +38,8 @@ const (
 	// attemptFor is how long one attempt waits before the same command is sent again: longer
 	// than any healthy answer, short enough that a dead service's copy is asked soon.
 	attemptFor = time.Second
-	// firstAttempt is how long the first attempt waits, and each one after it twice as long, up
-	// to attemptFor: of a copy that died or was frozen with the command, another one is asked
-	// soon, and one that is only slow is not asked often.
+	// firstAttempt is how long the first attempt of a call that asks [Soon] waits, and each one
+	// after it twice as long, up to attemptFor: one that is only slow is not asked often.
 	firstAttempt = 250 * time.Millisecond
 	// leastAttempt is too short for an answer: an attempt cut off so soon would only leave it
 	// unknown whether anybody took the command.
@@ -56,7 +55,7 @@ type callOptions struct {
 	patience time.Duration
 	attempt  time.Duration
 	whole    bool // attempt is all the time there is
-	long     bool // the first attempt is as long as the others
+	soon     bool // the first attempts are short
 }
 
 // Patience ends the call with fault.Unavailable once nobody has given a sign of life for d:
@@ -69,9 +68,10 @@ func Attempt(d time.Duration) CallOption {
 	return func(o *callOptions) { o.attempt, o.patience, o.whole = d, d, true }
 }
 
-// TakesLong is for what a copy may rightly be at for long, such as a password's hash: it is not
-// asked of another one so soon, which would do the work once more.
-func TakesLong() CallOption { return func(o *callOptions) { o.long = true } }
+// Soon asks another copy after a quarter of a second, where one died or was frozen with the
+// command. It is for what is done in a moment, so that two copies may do it, and what is not
+// refused by one copy when another may yet carry it out.
+func Soon() CallOption { return func(o *callOptions) { o.soon = true } }
 
 // ErrNobody is in the error of a call that nobody was there to take, however often it was
 // sent: the command was not carried out. Any other fault.Unavailable leaves that open.
@@ -144,7 +144,7 @@ func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (ans
 	alive, wait, nobody := time.Now(), backOff, true
 	for next := firstAttempt; ; next *= 2 {
 		limit := o.attempt
-		if !o.whole && !o.long {
+		if o.soon {
 			limit = min(limit, next)
 			next = min(next, limit)
 		}
