@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -54,6 +55,11 @@ func (p parts) serve(ctx context.Context, names []string, opened func(addresses)
 		return err
 	}
 	defer unprofile()
+	var resting sync.WaitGroup
+	defer resting.Wait()
+	rest, rested := context.WithCancel(ctx)
+	defer rested()
+	resting.Go(func() { giveBack(rest) })
 	if p.whole {
 		dialer, err := p.nats("auth", p.log) // which may read them
 		if err != nil {
