@@ -159,6 +159,7 @@ func TestRecordsAreWhatEventsTell(t *testing.T) {
 					}
 					switch fault.CodeOf(err) {
 					case "", fault.RoomExists, fault.AlreadyInRoom, fault.NoSuchRoom, fault.NotInRoom, fault.RateLimited:
+					case fault.Unavailable: // the outcome is open where an answer took longer than a second
 					default:
 						t.Errorf("%v", err)
 					}
