@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
-	"gamehall/shared/fault"
 )
 
 // How messages share a sync.
@@ -120,7 +119,7 @@ func (a *Appender) Append(ctx context.Context, subject, id string, v any) (uint6
 			now = &t
 		case <-ctx.Done():
 			if now = a.leave(m); now == nil {
-				return 0, fault.New(fault.Unavailable, "the hall's memory does not answer, please try again (%s at %s)", id, subject)
+				return 0, fmt.Errorf("%w: %s at %s is not stored", noMemory(), id, subject)
 			}
 		}
 	}

@@ -242,11 +242,17 @@ func retry(ctx context.Context, do func(context.Context) error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fault.New(fault.Unavailable, "the hall's memory does not answer, please try again (%v)", err)
+			// People are told the sentence; the cause is for who logs it, and is not what it was any
+			// more: nobody is to take it for an answer that he can act on.
+			return fmt.Errorf("%w: %v", noMemory(), err)
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, 500*time.Millisecond)
 	}
+}
+
+func noMemory() error {
+	return fault.New(fault.Unavailable, "the hall's memory does not answer, please try again")
 }
 
 // Passing tells whether the same request may succeed later: NATS or JetStream is away, the

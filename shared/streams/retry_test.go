@@ -2,6 +2,7 @@ package streams_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +29,16 @@ func TestRetryWithinRetry(t *testing.T) {
 	}
 	short, cancel := context.WithTimeout(natstest.Context(t), 10*time.Millisecond)
 	defer cancel()
-	if err := streams.Retry(short, func(context.Context) error { return context.DeadlineExceeded }); fault.CodeOf(err) != fault.Unavailable {
+	err = streams.Retry(short, func(context.Context) error { return context.DeadlineExceeded })
+	if fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("error %v, want unavailable", err)
+	}
+	// People are told nothing of Go; who logs it is told all.
+	f, _ := fault.From(err)
+	if want := "the hall's memory does not answer, please try again"; f.Message != want {
+		t.Errorf("people are told %q, want %q", f.Message, want)
+	}
+	if !strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
+		t.Errorf("the log is told %q", err)
 	}
 }
