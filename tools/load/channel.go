@@ -224,7 +224,7 @@ func (ch *channel) move(client, to int) {
 	for i := at; i < to; i++ {
 		if l := &ch.lines[i-ch.first]; l.id >= 0 {
 			if ch.timed == 0 || client < ch.timed {
-				ch.latency.add(ch.now-l.due, 1)
+				ch.latency.add(ch.now - l.due)
 			}
 			ch.ourTold++
 		}

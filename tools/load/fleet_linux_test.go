@@ -13,7 +13,7 @@ import (
 func serve(t *testing.T, name string, run func(context.Context, string, io.Writer) error) *target {
 	t.Helper()
 	out, in := io.Pipe()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, "127.0.0.1:0", in) }()
 	t.Cleanup(func() {

@@ -18,10 +18,10 @@ const (
 	histogramDoublings = 28
 )
 
-// add counts d n times.
-func (h *histogram) add(d time.Duration, n uint64) {
-	h.counts[histogramSlot(d)] += n
-	h.n += n
+// add counts d.
+func (h *histogram) add(d time.Duration) {
+	h.counts[histogramSlot(d)]++
+	h.n++
 	h.most = max(h.most, d)
 }
 
@@ -53,8 +53,8 @@ func (h *histogram) quantile(q float64) time.Duration {
 	}
 	rank := uint64(q * float64(h.n))
 	sum := uint64(0)
-	for slot, n := range h.counts {
-		sum += n
+	for slot := range h.counts {
+		sum += h.counts[slot]
 		if sum > rank {
 			return min(histogramValue(slot), h.most)
 		}

@@ -13,8 +13,8 @@ func TestHistogramSteps(t *testing.T) {
 		64 * time.Microsecond, time.Millisecond, 6543 * time.Microsecond, time.Second, 100 * time.Second,
 	} {
 		var h histogram
-		h.add(d, 1)
-		h.add(2*time.Hour, 1) // so that the most is not what bounds it
+		h.add(d)
+		h.add(2*time.Hour) // so that the most is not what bounds it
 		got := h.quantile(0.25)
 		if off := (got - d).Abs(); off > d/32+time.Microsecond {
 			t.Errorf("%s is told as %s", d, got)
@@ -29,7 +29,7 @@ func TestHistogramQuantiles(t *testing.T) {
 		t.Errorf("of none: %s", got)
 	}
 	for i := range 1000 {
-		h.add(time.Duration(i+1)*time.Millisecond, 1)
+		h.add(time.Duration(i+1)*time.Millisecond)
 	}
 	tests := []struct {
 		q    float64

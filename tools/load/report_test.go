@@ -23,12 +23,12 @@ func TestGuard(t *testing.T) {
 		now  []Comparison
 		says string // empty if it passes
 	}{
-		{name: "the same", now: recorded.Comparisons},
-		{name: "noise", now: []Comparison{{Key: "cpu", Base: relayName, Ratio: 1.19}, {Key: "lines", Value: 2001, More: true}}},
-		{name: "better", now: []Comparison{{Key: "cpu", Base: relayName, Ratio: 0.1}, {Key: "lines", Value: 40000, More: true}}},
-		{name: "more CPU", now: []Comparison{{Key: "cpu", Base: relayName, Ratio: 1.21, Figure: "CPU"}}, says: "a gross loss: CPU is 1.21"},
-		{name: "fewer lines", now: []Comparison{{Key: "lines", Value: 1999, More: true, Figure: "lines"}}, says: "a gross loss: lines"},
-		{name: "nothing of it", now: []Comparison{{Key: "else", Value: 1}}, says: "none of the figures"},
+		{name: "the same", now: []Comparison{{Key: "cpu", Base: relayName, Best: 0.6}, {Key: "lines", Best: 4000, More: true}}},
+		{name: "noise", now: []Comparison{{Key: "cpu", Base: relayName, Ratio: 3, Best: 1.19}, {Key: "lines", Value: 1000, Best: 2001, More: true}}},
+		{name: "better", now: []Comparison{{Key: "cpu", Base: relayName, Best: 0.1}, {Key: "lines", Best: 40000, More: true}}},
+		{name: "more CPU", now: []Comparison{{Key: "cpu", Base: relayName, Best: 1.21, Figure: "CPU"}}, says: "a gross loss: CPU is 1.21"},
+		{name: "fewer lines", now: []Comparison{{Key: "lines", Best: 1999, More: true, Figure: "lines"}}, says: "a gross loss: lines"},
+		{name: "nothing of it", now: []Comparison{{Key: "else", Best: 1}}, says: "none of the figures"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

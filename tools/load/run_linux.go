@@ -38,7 +38,7 @@ func Run(ctx context.Context, cfg Config, out, progress io.Writer) (err error) {
 	if cfg.JSON {
 		err = printJSON(out, r)
 	} else {
-		err = r.print(out)
+		err = r.write(out)
 	}
 	return errors.Join(err, r.Faults.Err())
 }
@@ -117,8 +117,8 @@ func printJSON(out io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// print prints what one measurement found, for people.
-func (r Result) print(out io.Writer) error {
+// write prints what one measurement found, for people.
+func (r Result) write(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		_, _ = fmt.Fprintf(w, name+"\t"+format+"\n", args...) // Flush tells of errors

@@ -44,7 +44,7 @@ func spawn(ctx context.Context, name string, d Dialect, log string, ready *regex
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	defer logTo.Close()
-	cmd := exec.Command(self, args...) //nolint:noctx // it is stopped by a signal, in order
+	cmd := exec.Command(self, args...) //nolint:noctx,gosec // it is this program, and is stopped by a signal, in order
 	cmd.Env, cmd.Stderr = plainEnvironment(), logTo
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // Ctrl-C is ours to pass on
 	out, err := cmd.StdoutPipe()

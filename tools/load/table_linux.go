@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -37,9 +39,6 @@ func (b *bench) table(ctx context.Context, out io.Writer) error {
 	if b.cfg.Rounds == 0 {
 		b.cfg.Rounds = roundsOf
 	}
-	if b.cfg.Against != "" && len(b.cfg.Columns) == 0 {
-		b.cfg.Columns = guarded
-	}
 	b.report.Begun, b.report.Machine = time.Now(), machine()
 	failed := b.lives(ctx)
 	b.report.Seconds = time.Since(b.report.Begun).Seconds()
@@ -53,7 +52,7 @@ func (b *bench) table(ctx context.Context, out io.Writer) error {
 	if b.cfg.JSON {
 		return errors.Join(failed, printJSON(out, b.report))
 	}
-	return errors.Join(failed, b.report.print(out))
+	return errors.Join(failed, b.report.write(out))
 }
 
 // lives measures the columns that are wanted, those of one life of the servers after the other's:
@@ -257,10 +256,26 @@ func (b *bench) compare(c column, results map[string][]Result) {
 				}
 			}
 		}
+		best := value
+		if c.base != "" {
+			best = ratios
+		}
 		b.report.Comparisons = append(b.report.Comparisons, Comparison{
-			Column: c.name, Key: f.key, Figure: f.name, Unit: f.unit, Base: c.base,
-			Of: median(base), Value: median(value), Ratio: median(ratios), Must: f.must, Aim: f.aim, Want: f.want, More: f.more,
+			Column: c.name, Key: f.key, Figure: strings.ReplaceAll(f.name, "{clients}", strconv.Itoa(c.clients)), Unit: f.unit, Base: c.base,
+			Of: median(base), Value: median(value), Ratio: median(ratios), Best: bestOf(best, f.more), Must: f.must, Aim: f.aim, Want: f.want, More: f.more,
 		})
+	}
+}
+
+// bestOf is the best of values, 0 of none.
+func bestOf(values []float64, more bool) float64 {
+	switch {
+	case len(values) == 0:
+		return 0
+	case more:
+		return slices.Max(values)
+	default:
+		return slices.Min(values)
 	}
 }
 
