@@ -14,7 +14,7 @@ func TestHistogramSteps(t *testing.T) {
 	} {
 		var h histogram
 		h.add(d)
-		h.add(2*time.Hour) // so that the most is not what bounds it
+		h.add(2 * time.Hour) // so that the most is not what bounds it
 		got := h.quantile(0.25)
 		if off := (got - d).Abs(); off > d/32+time.Microsecond {
 			t.Errorf("%s is told as %s", d, got)
@@ -29,7 +29,7 @@ func TestHistogramQuantiles(t *testing.T) {
 		t.Errorf("of none: %s", got)
 	}
 	for i := range 1000 {
-		h.add(time.Duration(i+1)*time.Millisecond)
+		h.add(time.Duration(i+1) * time.Millisecond)
 	}
 	tests := []struct {
 		q    float64
