@@ -64,7 +64,8 @@ func (in *input) fill(partial bool) error {
 		}
 		return in.buf[in.to:]
 	}
-	n, err := 0, errIdle
+	var n int
+	var err error
 	if s := in.c.parkable(); in.to > 0 || partial || in.waiting || s == nil {
 		in.c.waits.Store(instant())
 		n, err = in.c.sock.read(space, func() {

@@ -38,7 +38,7 @@ func (p *poller) watch(fd int, c *conn) bool {
 	if err != nil {
 		return false
 	}
-	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(fd)} //nolint:gosec // what a descriptor is
+	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(fd)}
 	p.mu.Lock()
 	known := p.conns[e.Fd] == c
 	p.conns[e.Fd], c.watched = c, e.Fd

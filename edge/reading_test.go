@@ -34,7 +34,6 @@ func TestIdleHasNoReader(t *testing.T) {
 	idle(2)
 	bob.nc.Close()
 	idle(1)
-
 }
 
 // TestLeftIsClosed: a connection that nobody reads ends as others do when the edge closes it,

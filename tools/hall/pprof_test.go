@@ -30,7 +30,8 @@ func TestPprof(t *testing.T) {
 		t.Errorf("the heap's profile is %.40q (%v)", text, err)
 	}
 	stop()
-	if _, err := http.Get(url); err == nil {
+	if resp, err := http.Get(url); err == nil {
+		_ = resp.Body.Close()
 		t.Error("it is still served")
 	}
 	if _, err := (pprofFlags{&listen{"127.0.0.1", -1}}).serve(t.Context(), natstest.Quiet()); err == nil {
