@@ -202,7 +202,9 @@ func (t *tenure) ours(ctx context.Context) bool {
 			return true
 		}
 	}
-	return false
+	// Nobody has taken what was confirmed last: the conflict is with a renewal of ours that is
+	// not decided, as of a leader that was cut off. It confirms nothing; fenceAfter decides.
+	return t.revision != 0 && entry.Revision() == t.revision
 }
 
 // fence lets go of everything of a tenure: its connections are closed, and nothing of them
