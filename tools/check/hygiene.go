@@ -20,11 +20,11 @@ import (
 // secret is in every password of a run.
 const secret = "open-sesame-7341"
 
-// sample notes what each process holds.
-func (c *checking) sample(ctx context.Context, when string) {
+// sample notes what each of these processes holds.
+func (c *checking) sample(ctx context.Context, when string, names []string) {
 	var all sync.WaitGroup
-	samples := make([]history.Sample, len(c.hall.order))
-	for i, name := range c.hall.order {
+	samples := make([]history.Sample, len(names))
+	for i, name := range names {
 		all.Go(func() {
 			s := history.Sample{T: history.Now(), When: when, Process: name, Pid: c.hall.processes[name].pid()}
 			s.FDs, s.RSS = held(s.Pid)

@@ -40,6 +40,8 @@ const (
 	quietWithin = 60 * time.Second
 	// settled is for how long nothing must have come: longer than the tail check.
 	settled = 3 * time.Second
+	// workingAfter is when all services have had something to do: before the first fault.
+	workingAfter = 2500 * time.Millisecond
 	// goneFor is how long after the last client a process has to let go of what it held.
 	goneFor = 10 * time.Second
 )
@@ -151,7 +153,9 @@ func (c *checking) run(ctx context.Context) (err error) {
 			RoundPeriod: history.Duration(roundPeriod), RoundDuration: history.Duration(roundDuration),
 		},
 	}
-	c.sample(ctx, history.Baseline)
+	// A service begins its workers with the first work, an edge its connections: so what an edge
+	// holds at rest is seen now, and what a service does once there are clients.
+	c.sample(ctx, history.Baseline, append(c.hall.kind("nats"), c.hall.kind("edge")...))
 	if err := c.play(ctx); err != nil {
 		return err
 	}
@@ -170,6 +174,9 @@ func (c *checking) play(ctx context.Context) (err error) {
 	}
 	in := &injector{hall: c.hall, admin: c.admin, crowd: c.crowd, begun: time.Now(), out: c.o.Out, strict: c.o.Scenario != ""}
 	c.plan = c.schedule()
+	if wait(ctx, workingAfter) {
+		c.sample(ctx, history.Baseline, c.services())
+	}
 	in.run(ctx, c.plan)
 	wait(ctx, time.Until(in.begun.Add(c.o.For)))
 	c.hall.heal()
@@ -200,7 +207,7 @@ func (c *checking) end(ctx context.Context) error {
 	if !wait(ctx, goneFor) {
 		return context.Cause(ctx)
 	}
-	c.sample(ctx, history.After)
+	c.sample(ctx, history.After, c.hall.order)
 	c.problem(c.hall.drain(c.hall.parts()))
 	for _, node := range c.hall.kind("nats") {
 		if err := c.readStreams(ctx, node); err != nil {
@@ -224,6 +231,15 @@ func (c *checking) problem(err error) {
 	}
 	c.tell("          %v", err)
 	c.problems = append(c.problems, err)
+}
+
+// services are the names of the processes that are one.
+func (c *checking) services() []string {
+	var all []string
+	for _, s := range services {
+		all = append(all, c.hall.kind(s)...)
+	}
+	return all
 }
 
 // schedule is the scenario's, or a drawn one.
