@@ -40,6 +40,7 @@ type channel struct {
 	silent  [dialects]uint64 // nor, up to this one, in that dialect's log: nobody spoke it then
 	waiting []waiter         // sessions that joined at a sequence the log has not reached
 	marks   []mark
+	gone    departures
 }
 
 // mark is closed once the log has reached a sequence.
@@ -80,11 +81,15 @@ func (ch *channel) begin(seq uint64) {
 }
 
 // join lets session s of c hear what the channel tells after seq, in slot. It does nothing
-// and gives false when that is further back than the log remembers.
+// and gives false when that is further back than the log remembers, and when s has left.
 func (ch *channel) join(c *conn, s *session, slot int, seq uint64) bool {
+	since := c.joinedAt(s, slot)
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
+	_, left := ch.gone.of(s, since)
 	switch {
+	case left:
+		return false
 	case seq > ch.last:
 		ch.waiting = append(ch.waiting, waiter{c, slot, s, seq})
 		return true
@@ -100,6 +105,35 @@ func (ch *channel) join(c *conn, s *session, slot int, seq uint64) bool {
 	}
 	ch.attach(c, s, slot, at)
 	return true
+}
+
+// joinedAt is the sequence at which s joined the channel in slot.
+func (c *conn) joinedAt(s *session, slot int) uint64 {
+	if slot != slotRoom {
+		return s.seq
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.room == nil {
+		return s.roomed // it has left it again
+	}
+	return s.room.seq
+}
+
+// note remembers the leaving ev. That is done before the session is looked for that leaves, and
+// a session is looked for here after it can be found: one of the two finds the other.
+func (ch *channel) note(ev event.Stored) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.gone.note(ev)
+}
+
+// left gives the leaving of s, which joined at the sequence since, or of a later session of its
+// user, if one is known.
+func (ch *channel) left(s *session, since uint64) (departure, bool) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.gone.of(s, since)
 }
 
 // start is the sequence after which the log of d remembers everything.

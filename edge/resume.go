@@ -190,10 +190,16 @@ const (
 )
 
 // hear lets the session hear ch after the sequence from. What the channel's log does not
-// remember is read from the stream first, or told as a gap when it is no longer kept.
+// remember is read from the stream first, or told as a gap when it is no longer kept. A session
+// that has left again hears what there was until then, and that it is over.
 func (c *conn) hear(ctx context.Context, s *session, ch *channel, slot int, name string, from uint64) error {
-	checked := false
+	checked, since := false, c.joinedAt(s, slot)
 	for !ch.join(c, s, slot, from) {
+		left, over := ch.left(s, since)
+		if over && (left.epoch != s.epoch || left.seq <= from) {
+			c.edge.leaving(ch, s.leavingAt(left.seq, slot))
+			return nil
+		}
 		if !checked {
 			checked = true
 			missed, err := c.edge.missing(ctx, ch, from)
@@ -205,6 +211,9 @@ func (c *conn) hear(ctx context.Context, s *session, ch *channel, slot int, name
 			}
 		}
 		upTo := ch.start(c.dialect)
+		if over {
+			upTo = left.seq
+		}
 		if err := c.replay(ctx, s, ch, from, upTo); err != nil {
 			return fmt.Errorf("replay %s: %w", ch.name, err)
 		}

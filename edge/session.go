@@ -120,10 +120,13 @@ func (e *Edge) closeHall(lobby, game *channel) {
 }
 
 // adopt makes s the connection's session and says welcome, unless the connection has ended
-// or the session was taken over while it began. It happens at one moment: who fences the
+// or the session was taken over or ended while it began. It happens at one moment: who fences the
 // tenure looks at the connection either before, and then the tenure is over here, or after;
 // and whoever sees the welcome finds the session.
 func (c *conn) adopt(s *session, re string, reply wire.Reply) bool {
+	if _, left := s.lobby.left(s, s.seq); left {
+		return false
+	}
 	welcome := c.dialect.reply(re, reply)
 	c.mu.Lock()
 	ok := !c.dead && !c.closing && !c.lost && s.tenure.check() == nil
@@ -247,8 +250,10 @@ func (e *Edge) letGo(c *conn, s *session) {
 func (e *Edge) leaving(ch *channel, ev event.Stored) {
 	switch ev.Kind {
 	case event.Left:
+		ch.note(ev)
 		e.left(ch, ev)
 	case event.RoomLeft:
+		ch.note(ev)
 		e.roomLeft(ch, ev)
 	}
 }

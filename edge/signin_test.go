@@ -264,3 +264,25 @@ func TestUnknownSignInIsForgotten(t *testing.T) {
 		t.Error("the session is another one")
 	}
 }
+
+// A session that has ended before its sign-in was answered gets no welcome, and hears nothing.
+func TestEndedBeforeWelcome(t *testing.T) {
+	t.Parallel()
+	n := &neighbours{}
+	h := startWith(t, n, nil)
+	bob := h.signIn(t, "bob")
+	n.onJoined = func(user string) {
+		if _, err := n.tellLeft(natstest.Context(t), h.record(t, user)); err != nil {
+			t.Errorf("left: %v", err)
+		}
+		// Until the edge has had it.
+		bob.want("system: ann joined the hall", "system: ann left the hall")
+	}
+	ann := h.connect(t)
+	ann.send("/SIGNIN ann 123")
+	ann.want("system: the session could not begin, please try again")
+	h.ended(t, "ann")
+	h.line(t, "behind")
+	bob.want("somebody: behind")
+	ann.quiet()
+}
