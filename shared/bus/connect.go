@@ -65,6 +65,7 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 	}
 	log = log.With("connection", name)
 	class, _, _ := strings.Cut(name, " ")
+	l := newLink()
 	failed := "" // the last failure logged; the connection's callbacks run one after the other
 	opts := []nats.Option{
 		nats.Name(name),
@@ -81,6 +82,7 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 		nats.MaxPingsOutstanding(1),
 		nats.Timeout(dialTimeout),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			l.down()
 			if err != nil {
 				log.Warn("nats connection lost, reconnecting", "error", err)
 			}
@@ -99,6 +101,7 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 		}),
 		nats.ConnectHandler(func(*nats.Conn) { failed = "" }),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
+			l.up()
 			failed = ""
 			log.Info("nats connection is back", "server", nc.ConnectedUrlRedacted())
 		}),
@@ -127,6 +130,7 @@ func (d Dialer) Connect(name string) (*nats.Conn, error) {
 		}
 		return nil, fmt.Errorf("connect %s to nats: %w", name, err)
 	}
+	l.of(nc)
 	return nc, nil
 }
 

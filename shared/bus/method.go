@@ -63,7 +63,7 @@ type callOptions struct {
 func Patience(d time.Duration) CallOption { return func(o *callOptions) { o.patience = d } }
 
 // Attempt gives the whole call d: the command is sent once, and again only while nobody is
-// there to take it. The handler's time ends with d, too.
+// there to take it, or when the server was lost that would have brought the answer. The handler's time ends with d, too.
 func Attempt(d time.Duration) CallOption {
 	return func(o *callOptions) { o.attempt, o.patience, o.whole = d, d, true }
 }
@@ -126,7 +126,9 @@ func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opt
 // may be carried out a moment later.
 func passing(c fault.Code) bool {
 	switch c {
-	case fault.UserOffline, fault.RoomExists, fault.RoomFull, fault.NoSuchRoom, fault.NotInRoom, fault.AlreadyInRoom, fault.NoRound:
+	case fault.NotSignedIn, fault.UserOffline,
+		fault.RoomExists, fault.RoomFull, fault.NoSuchRoom, fault.NotInRoom, fault.AlreadyInRoom,
+		fault.NoRound, fault.AlreadyAnswered, fault.WrongNumbers: // the next round may take it
 		return true
 	}
 	return false
@@ -175,27 +177,33 @@ func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (ans
 		case errors.Is(ctx.Err(), context.Canceled):
 			return nil, open, fmt.Errorf("call %s: %w", msg.Subject, ctx.Err())
 		}
-		open = open || err != nil && !errors.Is(err, nats.ErrNoResponders)
+		open = open || err != nil && !errors.Is(err, nats.ErrNoResponders) && !notSent(err)
 		pause := wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is no secret
 		if o.patience > 0 {
 			pause = min(pause, o.patience-time.Since(alive))
 		}
 		select {
 		case <-ctx.Done():
+		case <-Back(nc):
 		case <-time.After(pause):
 		}
 		wait = min(2*wait, backOffTo)
 	}
 }
 
-// try sends msg once and waits for at most d.
-func try(ctx context.Context, nc *nats.Conn, msg *nats.Msg, d time.Duration) (*nats.Msg, error) {
+// notSent tells whether nothing left: there is no server for the moment.
+func notSent(err error) bool { return errors.Is(err, nats.ErrReconnectBufExceeded) }
+
+// try sends msg once and waits for at most d, and no longer than nc has its server.
+func try(ctx context.Context, nc *nats.Conn, msg *nats.Msg, d time.Duration) (answer *nats.Msg, err error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		msg.Header.Set(HeaderTimeout, strconv.FormatInt(max(1, time.Until(deadline).Milliseconds()), 10))
 	}
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	return nc.RequestMsgWithContext(ctx, msg)
+	err = While(ctx, nc, d, func(ctx context.Context) (err error) {
+		answer, err = nc.RequestMsgWithContext(ctx, msg)
+		return err
+	})
+	return answer, err
 }
 
 // silence is what becomes of a call without an answer.

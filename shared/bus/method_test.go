@@ -182,7 +182,6 @@ func TestCallAsksAgain(t *testing.T) {
 	}
 }
 
-// How a call ends without an answer, and when at the latest.
 // A refusal is final only when nobody else has the command: a copy that is slow may carry it
 // out once things are otherwise. One that always holds is told as it is.
 func TestCallRefusedByAnother(t *testing.T) {
@@ -196,6 +195,9 @@ func TestCallRefusedByAnother(t *testing.T) {
 	}{
 		{"at once", 0, fault.UserOffline, nil, fault.UserOffline},
 		{"by another copy", 1, fault.UserOffline, nil, fault.Unavailable},
+		{"by one that thinks the session over", 1, fault.NotSignedIn, nil, fault.Unavailable},
+		{"by another round's numbers", 1, fault.WrongNumbers, nil, fault.Unavailable},
+		{"for this round", 1, fault.AlreadyAnswered, nil, fault.Unavailable},
 		{"for good", 1, fault.BadExpression, nil, fault.BadExpression},
 		{"what only asks", 1, fault.NotInRoom, []bus.CallOption{bus.Patience(10 * time.Second)}, fault.NotInRoom},
 	}
@@ -219,6 +221,7 @@ func TestCallRefusedByAnother(t *testing.T) {
 	}
 }
 
+// How a call ends without an answer, and when at the latest.
 func TestCallEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -428,7 +428,7 @@ func (e *endpoint) serve(in *incoming) {
 			e.s.memory.end(mine, answer, until)
 		}
 	}
-	e.send(in.msg, answer)
+	e.sendLate(in.msg, answer)
 }
 
 // heardFor is how long an outcome is kept that a retry may better: until the caller, who
@@ -512,6 +512,25 @@ func (e *endpoint) repeat(msg, kept *nats.Msg) {
 // the server makes it, and refuses it from anybody else.
 func inbox(reply string) bool {
 	return strings.HasPrefix(reply, "_INBOX") || strings.HasPrefix(reply, "_R_.")
+}
+
+// answerFor is how long an answer waits for a server to send it to: who asked waits as long.
+const answerFor = attemptFor
+
+// sendLate is send of what has been done. While there is no server to send it to it waits, for
+// who asked would wait for the end of its attempt, and ask for what is known here.
+func (e *endpoint) sendLate(msg, answer *nats.Msg) {
+	for until := time.Now().Add(answerFor); msg.Reply != "" && !e.s.nc.IsConnected() && time.Now().Before(until); {
+		if e.s.stopping.Load() {
+			break // it may be away for good
+		}
+		select {
+		case <-Back(e.s.nc):
+		case <-time.After(backOff): // Back is told a little after the loss
+		case <-e.s.ctx.Done():
+		}
+	}
+	e.send(msg, answer)
 }
 
 // send publishes answer to who sent msg; a message without a reply subject gets none.
