@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"gamehall/shared/bus"
 )
 
 // How messages share a sync.
@@ -289,10 +291,14 @@ func publishBatch(ctx context.Context, js jetstream.JetStream, batch []*message)
 		// The batch's own headers must not be on what is published singly later.
 		msgs[i] = &nats.Msg{Subject: m.subject, Header: nats.Header{jetstream.MsgIDHeader: {m.id}}, Data: m.data}
 	}
-	// Nothing is asked before the last message, which the server answers for all of them.
-	ack, err := jetstreamext.PublishMsgBatch(ctx, js, msgs, jetstreamext.BatchFlowControl{})
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
+	var last uint64
+	err := bus.While(ctx, js.Conn(), 0, func(ctx context.Context) error {
+		// Nothing is asked before the last message, which the server answers for all of them.
+		ack, err := jetstreamext.PublishMsgBatch(ctx, js, msgs, jetstreamext.BatchFlowControl{})
+		if err == nil {
+			last = ack.Sequence
+		}
+		return err
+	})
+	return last, err
 }

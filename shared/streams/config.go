@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"gamehall/shared/bus"
 	"gamehall/shared/fault"
 )
 
@@ -218,22 +219,29 @@ const (
 // election under way, no answer) is tried again, with back-off, until ctx ends; then it is
 // fault.Unavailable.
 func Retry(ctx context.Context, do func(context.Context) error) error {
+	return RetryOver(ctx, nil, do)
+}
+
+// RetryOver is [Retry] of what asks over nc: an attempt ends when nc loses its server, whose
+// answer would be waited for in vain, and the next one is made as soon as nc has another.
+func RetryOver(ctx context.Context, nc *nats.Conn, do func(context.Context) error) error {
 	limit := firstAttempt
-	return retry(ctx, func(ctx context.Context) error {
-		attempt, cancel := context.WithTimeout(ctx, limit)
-		defer cancel()
+	return retry(ctx, nc, func(ctx context.Context) error {
+		d := limit
 		limit = min(2*limit, attemptFor)
-		err := do(attempt)
-		if attempt.Err() != nil && ctx.Err() == nil && fault.CodeOf(err) == fault.Unavailable {
-			// A Retry within do saw no more than its attempt, which is over: there is time left.
-			return fmt.Errorf("%w: %w", errNotYet, err)
-		}
-		return err
+		return bus.While(ctx, nc, d, func(attempt context.Context) error {
+			err := do(attempt)
+			if attempt.Err() != nil && ctx.Err() == nil && fault.CodeOf(err) == fault.Unavailable {
+				// A Retry within do saw no more than its attempt, which is over: there is time left.
+				return fmt.Errorf("%w: %w", errNotYet, err)
+			}
+			return err
+		})
 	})
 }
 
-// retry is Retry for what bounds its own attempts.
-func retry(ctx context.Context, do func(context.Context) error) error {
+// retry is RetryOver for what bounds its own attempts.
+func retry(ctx context.Context, nc *nats.Conn, do func(context.Context) error) error {
 	wait := 20 * time.Millisecond
 	for {
 		err := do(ctx)
@@ -245,6 +253,7 @@ func retry(ctx context.Context, do func(context.Context) error) error {
 			// People are told the sentence; the cause is for who logs it, and is not what it was any
 			// more: nobody is to take it for an answer that he can act on.
 			return fmt.Errorf("%w: %v", noMemory(), err)
+		case <-bus.Back(nc):
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, 500*time.Millisecond)

@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"gamehall/shared/bus"
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/natstest"
@@ -303,4 +305,47 @@ func TestServerIsKilled(t *testing.T) {
 		t.Errorf("acknowledged %v after the server was back, want at most 1 s", least)
 	}
 	check(t, p.JetStream(t), s)
+}
+
+// The node that somebody is connected to is killed, which leads nothing: what was under way is
+// asked again over another node, and not waited for in vain.
+func TestOwnNodeIsKilled(t *testing.T) {
+	t.Parallel()
+	p := natstest.RunProcesses(t, 3)
+	d := p.Dialer()
+	d.Options = append(d.Options, nats.DontRandomize()) // the first node is the own one
+	const own, leader = 0, 1
+	least := time.Hour
+	var senders []*sender
+	for i := range 3 {
+		p.Lead(t, leader)
+		nc, err := d.Connect("test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		if err := bus.WaitConnected(natstest.Context(t), nc); err != nil {
+			t.Fatal(err)
+		}
+		js, err := jetstream.New(nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := startSender(t, js, fmt.Sprint("ann", i))
+		senders = append(senders, s)
+		s.more(20)
+		s.longest()
+		p.Kill(own)
+		s.more(20)
+		gap := s.longest()
+		t.Logf("no acknowledgement for %v", gap.Round(time.Millisecond))
+		least = min(least, gap)
+		s.end()
+		p.Start(t, own)
+	}
+	// 20 ms on a quiet machine; an attempt that is waited for takes 400 ms.
+	if least > 300*time.Millisecond {
+		t.Errorf("no acknowledgement for %v, want at most 50 ms on a quiet machine", least)
+	}
+	check(t, p.JetStream(t), senders...)
 }

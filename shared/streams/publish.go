@@ -24,7 +24,7 @@ func Publish(ctx context.Context, js jetstream.JetStream, subject, id string, v 
 // publish is Publish of what is encoded.
 func publish(ctx context.Context, js jetstream.JetStream, subject, id string, data []byte) (seq uint64, err error) {
 	msg := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.MsgIDHeader: {id}}, Data: data}
-	err = Retry(ctx, func(ctx context.Context) error {
+	err = RetryOver(ctx, js.Conn(), func(ctx context.Context) error {
 		ack, err := js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 		if err == nil {
 			seq = ack.Sequence // of the first one, too, when ack.Duplicate

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"gamehall/shared/bus"
 	"gamehall/shared/event"
 )
 
@@ -68,7 +69,7 @@ func Range(ctx context.Context, js jetstream.JetStream, subject string, after, u
 func RangeOf(ctx context.Context, js jetstream.JetStream, stream, subject string, after, upTo uint64, each func(Msg) bool) error {
 	for more := true; more && after < upTo; {
 		var pending uint64
-		err := retry(ctx, func(ctx context.Context) (err error) {
+		err := retry(ctx, js.Conn(), func(ctx context.Context) (err error) {
 			if !more || after >= upTo {
 				return nil // it broke after the last one that was wanted
 			}
@@ -164,7 +165,7 @@ func LastOf(ctx context.Context, js jetstream.JetStream, stream string, subjects
 // it starts again, until ctx ends.
 func multiLast(ctx context.Context, js jetstream.JetStream, stream string, subjects []string, from uint64, each func(Msg)) error {
 	ask := map[string]any{"multi_last": subjects, "seq": from, "batch": len(subjects)}
-	return retry(ctx, func(ctx context.Context) error {
+	return retry(ctx, js.Conn(), func(ctx context.Context) error {
 		pending, err := directGet(ctx, js, stream, ask, func(m Msg) bool {
 			each(m)
 			return true
@@ -185,7 +186,15 @@ func directGet(ctx context.Context, js jetstream.JetStream, stream string, ask m
 	if err != nil {
 		return 0, fmt.Errorf("encode: %w", err)
 	}
-	nc := js.Conn()
+	err = bus.While(ctx, js.Conn(), 0, func(ctx context.Context) (err error) {
+		pending, err = readBatch(ctx, js.Conn(), stream, req, each)
+		return err
+	})
+	return pending, err
+}
+
+// readBatch is directGet of what is encoded.
+func readBatch(ctx context.Context, nc *nats.Conn, stream string, req []byte, each func(Msg) bool) (pending uint64, err error) {
 	inbox := nc.NewRespInbox()
 	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
@@ -257,7 +266,7 @@ func leaderGet(ctx context.Context, js jetstream.JetStream, stream string, ask m
 	if err != nil {
 		return Msg{}, false, fmt.Errorf("encode: %w", err)
 	}
-	err = Retry(ctx, func(ctx context.Context) error {
+	err = RetryOver(ctx, js.Conn(), func(ctx context.Context) error {
 		answer, err := js.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, req)
 		if err != nil {
 			return err
