@@ -11,6 +11,8 @@
 //     once it is committed, so nothing is missed while no copy runs.
 //   - A session whose end nobody could tell ends at its edge's last renewal: the death of an
 //     edge, or of everything, loses at most the 5 s between two renewals.
+//   - What a copy that died had in its hands counts all the same: who asks meanwhile has it
+//     read, and stored, for him.
 //   - An event that cannot be read is tried three times, logged and passed over.
 //
 // All copies of the service share one database and one consumer, "account" of HALL_EVENTS.

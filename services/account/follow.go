@@ -140,7 +140,7 @@ func readMsg(m jetstream.Msg) (told, bool, error) {
 	if err := json.Unmarshal(m.Data(), &e); err != nil {
 		return told{}, false, err
 	}
-	return read(e, meta.Timestamp)
+	return tells(e, meta.Timestamp)
 }
 
 // refuse has m tried again, or gives it up.
@@ -168,10 +168,18 @@ func (s *Service) settled(m jetstream.Msg, err error) {
 
 // caughtUp tells whether everything in the lobby up to the sequence seq is stored.
 func (s *Service) caughtUp(ctx context.Context, seq uint64) (bool, error) {
+	info, err := s.consumed(ctx)
+	if err != nil {
+		return false, err
+	}
+	return info.AckFloor.Stream >= seq || info.NumPending == 0 && info.NumAckPending == 0, nil
+}
+
+// consumed asks how far the consumer is.
+func (s *Service) consumed(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 	c, err := s.js.Consumer(ctx, streams.Events, durable)
 	if err != nil {
-		return false, fmt.Errorf("consumer %s: %w", durable, err)
+		return nil, fmt.Errorf("consumer %s: %w", durable, err)
 	}
-	info := c.CachedInfo()
-	return info.AckFloor.Stream >= seq || info.NumPending == 0 && info.NumAckPending == 0, nil
+	return c.CachedInfo(), nil
 }

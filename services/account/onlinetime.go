@@ -13,17 +13,20 @@ import (
 )
 
 // onlineTime sums up the caller's sessions. The running one is taken from the bucket: its
-// joined may not be stored here yet.
+// joined may not be stored here yet. The ends of the former ones may not be, either.
 func (s *Service) onlineTime(ctx context.Context, _ accountapi.OnlineTimeRequest) (accountapi.OnlineTimeResponse, error) {
 	caller := bus.Caller(ctx)
-	all, err := s.store.of(ctx, caller.ID)
+	r, found, err := s.record(ctx, caller)
+	if err == nil && found {
+		err = s.tellFormer(ctx, r)
+	}
+	var all []span
+	if err == nil {
+		all, err = s.store.of(ctx, caller.ID)
+	}
 	if storage.IsBusy(err) {
 		return accountapi.OnlineTimeResponse{}, fault.New(fault.Unavailable, "the hall is busy, please try again")
 	}
-	if err != nil {
-		return accountapi.OnlineTimeResponse{}, err
-	}
-	r, found, err := s.record(ctx, caller)
 	if err != nil {
 		return accountapi.OnlineTimeResponse{}, err
 	}

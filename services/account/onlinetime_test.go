@@ -1,11 +1,15 @@
 package account
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"gamehall/shared/accountapi"
 	"gamehall/shared/bus"
+	"gamehall/shared/chatapi"
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/natstest"
@@ -177,5 +181,93 @@ func TestStopwatchForgets(t *testing.T) {
 	}
 	if got := w.elapsed("u1", 1, noon); got != time.Minute {
 		t.Errorf("u1 again: %v", got)
+	}
+}
+
+// What a copy that died has in its hands counts at once, at every copy, and not when it comes
+// again: a user who signs in anew is told no less than before.
+func TestFormerSessionInTheHandsOfADeadCopy(t *testing.T) {
+	t.Parallel()
+	ns := natstest.Run(t)
+	dir := t.TempDir()
+	stop(t, start(t, ns, dir)) // there is a consumer
+	js := ns.JetStream(t)
+	ns.SignIn(t, "zoe", "edge1") // so that the epoch 1 is not ann's
+	ann := ns.SignIn(t, "ann", "edge2")
+	before := ann
+	before.Claimed, before.Edge, before.Since = 1, "edge1", exact(ann.Since.Add(-time.Hour))
+	tell(t, ns, event.Joined, before, nil)
+	joined := hold(t, js)
+	tell(t, ns, event.Left, before, func(e *event.Event) { e.Until = before.Since.Add(580 * time.Second) })
+	left := hold(t, js)
+	tell(t, ns, event.Joined, ann, nil)
+	now := func() time.Time { return ann.Since.Add(7 * time.Second) }
+	for i := range 2 {
+		s := startWith(t, ns, Config{Data: dir, Now: now})
+		if got := seconds(t, ns.Connect(t), ann); got != 587 {
+			t.Errorf("copy %d says %d seconds, want 587", i+1, got)
+		}
+		if got := stored(t, s, before); !got.Until.Equal(before.Since.Add(580 * time.Second)) {
+			t.Errorf("stored is %+v", got)
+		}
+		stop(t, s)
+	}
+	// They come again in the end, and change nothing.
+	for _, m := range []jetstream.Msg{left, joined} {
+		if err := m.Nak(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := startWith(t, ns, Config{Data: dir, Now: now})
+	drained(t, s, ns)
+	if got := seconds(t, ns.Connect(t), ann); got != 587 {
+		t.Errorf("told again: %d seconds, want 587", got)
+	}
+}
+
+// How far the consumer is, is asked once for all who joined before that.
+func TestWhoJoinedBeforeIsNotReadFor(t *testing.T) {
+	t.Parallel()
+	ns := natstest.Run(t)
+	s := start(t, ns, t.TempDir())
+	ann := ns.SignIn(t, "ann", "edge1")
+	joined := tell(t, ns, event.Joined, ann, nil)
+	drained(t, s, ns)
+	ann.Joined = joined.Seq
+	if err := s.tellFormer(natstest.Context(t), ann); err != nil || s.acked.Load() != joined.Seq {
+		t.Fatalf("%v; acknowledged up to %d, want %d", err, s.acked.Load(), joined.Seq)
+	}
+	ended, end := context.WithCancel(natstest.Context(t))
+	end()
+	if err := s.tellFormer(ended, ann); err != nil {
+		t.Errorf("it is asked again: %v", err)
+	}
+	ann.Joined++
+	if err := s.tellFormer(ended, ann); err == nil {
+		t.Error("it is not asked for who joined later")
+	}
+}
+
+// A copy that is far behind does not say less than it will.
+func TestFarBehind(t *testing.T) {
+	t.Parallel()
+	ns := natstest.Run(t)
+	dir := t.TempDir()
+	stop(t, start(t, ns, dir))
+	js := ns.JetStream(t)
+	ann := ns.SignIn(t, "ann", "edge1")
+	tell(t, ns, event.Joined, ann, nil)
+	hold(t, js)
+	for range readMost {
+		if _, err := js.PublishAsync(string(chatapi.Lobby), []byte(`{"event":"chat"}`), jetstream.WithStallWait(natstest.Wait)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	last := tell(t, ns, event.Joined, ann, nil)
+	s := start(t, ns, dir)
+	ann.Joined = last.Seq
+	if err := s.tellFormer(natstest.Context(t), ann); fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("%v, want unavailable", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -39,6 +40,7 @@ type Service struct {
 	sessions *session.Directory
 	store    *store
 	watch    stopwatch
+	acked    atomic.Uint64 // what the lobby has up to here is stored
 	log      *slog.Logger
 
 	behind context.CancelFunc // ends the goroutines behind the service

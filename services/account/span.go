@@ -28,9 +28,9 @@ type told struct {
 	By   time.Time
 }
 
-// read gives what the event stored at the time at says of a session; ok is false when it
+// tells gives what the event stored at the time at says of a session; ok is false when it
 // tells of none. It fails when joined or left does not say whose.
-func read(e event.Event, at time.Time) (t told, ok bool, err error) {
+func tells(e event.Event, at time.Time) (t told, ok bool, err error) {
 	if e.Kind != event.Joined && e.Kind != event.Left {
 		return told{}, false, nil
 	}

@@ -38,7 +38,7 @@ func TestRead(t *testing.T) {
 			t.Parallel()
 			e := tt.event
 			tt.edit(&e)
-			told, ok, err := read(e, at(90))
+			told, ok, err := tells(e, at(90))
 			if err != nil || !ok {
 				t.Fatalf("read: %v, %v", ok, err)
 			}
@@ -48,11 +48,11 @@ func TestRead(t *testing.T) {
 			}
 		})
 	}
-	if _, ok, err := read(event.Event{Kind: event.Chat, From: "ann", Text: "hi"}, noon); ok || err != nil {
+	if _, ok, err := tells(event.Event{Kind: event.Chat, From: "ann", Text: "hi"}, noon); ok || err != nil {
 		t.Errorf("chat: %v, %v", ok, err)
 	}
 	for _, e := range []event.Event{{Kind: event.Joined, User: "ann", Epoch: 1}, {Kind: event.Left, UserID: "u1"}} {
-		if _, _, err := read(e, noon); err == nil {
+		if _, _, err := tells(e, noon); err == nil {
 			t.Errorf("%+v is read", e)
 		}
 	}
@@ -61,7 +61,7 @@ func TestRead(t *testing.T) {
 // An edge that came back after its session was ended for it moves nothing.
 func TestALostSessionEndsBeforeItsLeft(t *testing.T) {
 	t.Parallel()
-	left, _, err := read(event.Event{Kind: event.Left, UserID: "u1", Epoch: 1, Since: at(0), EdgeLost: true}, at(60))
+	left, _, err := tells(event.Event{Kind: event.Left, UserID: "u1", Epoch: 1, Since: at(0), EdgeLost: true}, at(60))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ type occurrence struct {
 func fold(t *rapid.T, all []occurrence, seen time.Time) time.Duration {
 	known := map[uint64]span{}
 	for _, o := range all {
-		told, ok, err := read(o.event, o.at)
+		told, ok, err := tells(o.event, o.at)
 		if err != nil || !ok {
 			t.Fatalf("read %+v: %v, %v", o.event, ok, err)
 		}
