@@ -148,7 +148,7 @@ func (s *Service) find(ctx context.Context, userID string) (session.Record, erro
 
 // leased asks the bucket's leader whether edge has a lease.
 func (s *Service) leased(ctx context.Context, edge string) (leased bool, err error) {
-	err = streams.Retry(ctx, func(ctx context.Context) error {
+	err = streams.RetryOver(ctx, s.bus.Conn(), func(ctx context.Context) error {
 		_, err := s.edges.Get(ctx, edge)
 		leased = err == nil
 		if errors.Is(err, jetstream.ErrKeyNotFound) {

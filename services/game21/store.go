@@ -97,7 +97,7 @@ func openStore(ctx context.Context, js jetstream.JetStream, log *slog.Logger) (*
 
 // Schedule implements store.
 func (n *natsStore) Schedule(ctx context.Context) (s Schedule, revision uint64, err error) {
-	err = streams.Retry(ctx, func(ctx context.Context) error {
+	err = streams.RetryOver(ctx, n.js.Conn(), func(ctx context.Context) error {
 		e, err := n.kv.Get(ctx, scheduleKey)
 		if errors.Is(err, jetstream.ErrKeyNotFound) {
 			return nil
@@ -124,7 +124,7 @@ func (n *natsStore) Reschedule(ctx context.Context, s Schedule, revision uint64)
 	if err != nil {
 		return fmt.Errorf("encode the schedule: %w", err)
 	}
-	err = streams.Retry(ctx, func(ctx context.Context) error {
+	err = streams.RetryOver(ctx, n.js.Conn(), func(ctx context.Context) error {
 		if revision == 0 {
 			_, err = n.kv.Create(ctx, scheduleKey, data)
 		} else {
@@ -309,7 +309,7 @@ func (n *natsStore) write(ctx context.Context, subject, id string, v any, opts .
 	}
 	msg := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.MsgIDHeader: {id}}, Data: data}
 	opts = append(opts, jetstream.WithRetryAttempts(0))
-	err = streams.Retry(ctx, func(ctx context.Context) error {
+	err = streams.RetryOver(ctx, n.js.Conn(), func(ctx context.Context) error {
 		ack, err := n.js.PublishMsg(ctx, msg, opts...)
 		if err == nil {
 			seq, fresh = ack.Sequence, !ack.Duplicate

@@ -164,7 +164,7 @@ func (s *store) write(ctx context.Context, a act, c Change, roomID string, roomS
 		return 0, err
 	}
 	var seq uint64
-	err = streams.Retry(ctx, func(ctx context.Context) error {
+	err = streams.RetryOver(ctx, s.js.Conn(), func(ctx context.Context) error {
 		// Nothing is asked before the last message, which the server answers for all of them.
 		ack, err := jetstreamext.PublishMsgBatch(ctx, s.js, batch, jetstreamext.BatchFlowControl{})
 		if err == nil {
@@ -184,7 +184,7 @@ func (s *store) rewrite(ctx context.Context, subject string, v any, seq uint64) 
 	if err != nil {
 		return fmt.Errorf("encode %T: %w", v, err)
 	}
-	return streams.Retry(ctx, func(ctx context.Context) error {
+	return streams.RetryOver(ctx, s.js.Conn(), func(ctx context.Context) error {
 		_, err := s.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data, Header: expect(seq)}, jetstream.WithRetryAttempts(0))
 		if err != nil {
 			return fmt.Errorf("rewrite %s: %w", subject, err)
@@ -240,7 +240,7 @@ func (s *store) line(ctx context.Context, userID string, m Membership, memberSeq
 	header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, roomapi.MemberSubject.Of(userID))
 	header.Set(jetstream.MsgIDHeader, msgID)
 	var seq uint64
-	err = streams.Retry(ctx, func(ctx context.Context) error {
+	err = streams.RetryOver(ctx, s.js.Conn(), func(ctx context.Context) error {
 		ack, err := s.js.PublishMsg(ctx, &nats.Msg{Subject: roomapi.Room.Of(m.RoomID), Data: data, Header: header}, jetstream.WithRetryAttempts(0))
 		if err == nil {
 			seq = ack.Sequence // of the first one, too, when ack.Duplicate
