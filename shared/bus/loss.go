@@ -71,8 +71,8 @@ func linkOf(nc *nats.Conn) *link {
 // server: what was asked over nc is not answered any more then, and the error is
 // [nats.ErrDisconnected], for who asks again. Only a connection of [Dialer.Connect] knows.
 func While(ctx context.Context, nc *nats.Conn, d time.Duration, do func(context.Context) error) error {
+	var within context.Context
 	var cancel context.CancelFunc
-	within := ctx
 	if d > 0 {
 		within, cancel = context.WithTimeout(ctx, d)
 	} else {

@@ -252,7 +252,7 @@ func retry(ctx context.Context, nc *nats.Conn, do func(context.Context) error) e
 		case <-ctx.Done():
 			// People are told the sentence; the cause is for who logs it, and is not what it was any
 			// more: nobody is to take it for an answer that he can act on.
-			return fmt.Errorf("%w: %v", noMemory(), err)
+			return fmt.Errorf("%w: %v", noMemory(), err) //nolint:errorlint // see above
 		case <-bus.Back(nc):
 		case <-time.After(wait):
 		}
