@@ -87,11 +87,11 @@ func TestCopiesMeasureAlike(t *testing.T) {
 	second := stopwatch{now: func() time.Time { return real.Add(set) }}
 	both := []*stopwatch{&first, &second}
 	for _, w := range both {
-		w.look([]session.Record{began})
+		w.look([]*session.Record{&began})
 	}
 	real = at(100)
 	for _, w := range both {
-		w.look([]session.Record{began})
+		w.look([]*session.Record{&began})
 		if got := w.elapsed("u1", 1, noon); got != 100*time.Second {
 			t.Errorf("%v, want 100 s", got)
 		}
@@ -99,7 +99,7 @@ func TestCopiesMeasureAlike(t *testing.T) {
 	// The wall clock is set back; in this test it is what time is measured by, so the time
 	// until it is seen is lost, and no more.
 	set = -time.Hour
-	second.look([]session.Record{began})
+	second.look([]*session.Record{&began})
 	real = at(160)
 	for i, w := range both {
 		if got := w.elapsed("u1", 1, noon); got != 160*time.Second {
@@ -108,7 +108,7 @@ func TestCopiesMeasureAlike(t *testing.T) {
 	}
 	// The next session is measured from its own beginning, and one that is over is forgotten.
 	next := session.Record{UserID: "u1", Claimed: 2, Since: at(150)}
-	first.look([]session.Record{next})
+	first.look([]*session.Record{&next})
 	if got := first.elapsed("u1", 2, at(150)); got != 10*time.Second {
 		t.Errorf("the next one: %v, want 10 s", got)
 	}

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/natstest"
+	"gamehall/shared/session"
 )
 
 // The running session counts from its first moment, before its joined is stored here.
@@ -161,6 +163,19 @@ func TestStopwatch(t *testing.T) {
 	now = at(-3595)
 	want("five seconds later", 1, noon.Add(time.Second), 15)
 	want("the next session", 2, at(-3600), 5)
+}
+
+// To look at the sessions that were there before makes no garbage, however many there are.
+func TestStopwatchLooksInPlace(t *testing.T) {
+	all := make([]*session.Record, 1000)
+	for i := range all {
+		all[i] = &session.Record{UserID: fmt.Sprint("u", i), Claimed: 1, Since: noon}
+	}
+	w := stopwatch{now: func() time.Time { return at(60) }}
+	w.look(all)
+	if n := testing.AllocsPerRun(10, func() { w.look(all) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
 }
 
 // Two users do not get in each other's way, and what is forgotten is measured anew.

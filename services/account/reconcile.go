@@ -48,7 +48,7 @@ func (s *Service) reconcile(ctx context.Context) error {
 }
 
 // running gives what the bucket says of sessions.
-func running(records []session.Record) []told {
+func running(records []*session.Record) []told {
 	all := make([]told, 0, len(records))
 	for _, r := range records {
 		all = append(all, told{span: span{

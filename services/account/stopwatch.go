@@ -57,20 +57,21 @@ func (w *stopwatch) measure(userID string, epoch uint64, since, now time.Time) m
 }
 
 // look begins to measure the sessions that are new, and forgets those that are over.
-func (w *stopwatch) look(all []session.Record) {
+func (w *stopwatch) look(all []*session.Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := w.now()
-	marks := make(map[string]mark, len(all))
-	for _, r := range all {
-		marks[r.UserID] = w.measure(r.UserID, r.Epoch(), r.Since, now)
+	if w.marks == nil {
+		w.marks = make(map[string]mark, len(all))
 	}
-	for id, m := range w.marks { // asked about before it was in the mirror
-		if _, ok := marks[id]; !ok && now.Sub(m.at) < 2*lookEvery {
-			marks[id] = m
+	now := w.now()
+	for _, r := range all {
+		w.marks[r.UserID] = w.measure(r.UserID, r.Epoch(), r.Since, now)
+	}
+	for id, m := range w.marks {
+		if now.Sub(m.at) >= 2*lookEvery { // not before: it may be too new for the mirror
+			delete(w.marks, id)
 		}
 	}
-	w.marks = marks
 }
 
 // keepLooking looks at the sessions until ctx ends.

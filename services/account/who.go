@@ -19,16 +19,16 @@ func (s *Service) who(ctx context.Context, _ accountapi.WhoRequest) (accountapi.
 		if err != nil {
 			return accountapi.WhoResponse{}, err
 		}
-		all = slices.DeleteFunc(all, func(r session.Record) bool { return r.UserID == caller.ID })
+		all = slices.DeleteFunc(all, func(r *session.Record) bool { return r.UserID == caller.ID })
 		if found {
-			all = append(all, r)
+			all = append(all, &r)
 		}
 	}
 	return present(all), nil
 }
 
 // present lists those of the sessions that live, by name, as many as fit.
-func present(all []session.Record) accountapi.WhoResponse {
+func present(all []*session.Record) accountapi.WhoResponse {
 	users := make([]accountapi.Present, 0, len(all))
 	for _, r := range all {
 		if r.Live() {

@@ -90,9 +90,9 @@ func TestWhoAsksIsThere(t *testing.T) {
 // A large hall is cut, and the answer says how many there are.
 func TestPresentIsCut(t *testing.T) {
 	t.Parallel()
-	var all []session.Record
+	var all []*session.Record
 	for i := range accountapi.WhoMost + 5 {
-		all = append(all, session.Record{User: fmt.Sprintf("user%05d", 99999-i), Session: "s", State: session.Alive, Since: time.Now()})
+		all = append(all, &session.Record{User: fmt.Sprintf("user%05d", 99999-i), Session: "s", State: session.Alive, Since: time.Now()})
 	}
 	got := present(all)
 	if len(got.Users) != accountapi.WhoMost || got.Total != accountapi.WhoMost+5 || got.Users[0].User != "user98995" {

@@ -100,10 +100,10 @@ func (p *reaper) look(ctx context.Context) error {
 		return err
 	}
 	standing := map[string]uint64{}
-	var due []session.Record
+	var due []*session.Record
 	now := time.Now()
 	for _, r := range all {
-		d := dutyTo(r, held[r.Edge], now)
+		d := dutyTo(*r, held[r.Edge], now)
 		if d.begun() {
 			standing[r.UserID] = r.Revision
 		}
@@ -118,7 +118,7 @@ func (p *reaper) look(ctx context.Context) error {
 }
 
 // lookAtEdges asks once for the lease of each edge that a session is on or was on.
-func (s *Service) lookAtEdges(ctx context.Context, all []session.Record) (held map[string]bool, err error) {
+func (s *Service) lookAtEdges(ctx context.Context, all []*session.Record) (held map[string]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reapFor)
 	defer cancel()
 	held = map[string]bool{}
@@ -194,7 +194,7 @@ func (s *Service) dismiss(ctx context.Context, r session.Record) error {
 // endFormer ends the sessions of a former life, whose edges died with it, as of their last
 // renewal where that is still known. Those of other edges are none of its business.
 func (s *Service) endFormer(ctx context.Context) error {
-	all := slices.DeleteFunc(s.directory.Online(), func(r session.Record) bool {
+	all := slices.DeleteFunc(s.directory.Online(), func(r *session.Record) bool {
 		return !slices.Contains(s.cfg.FormerEdges, r.Edge) // of an edge that may well live
 	})
 	if _, err := s.lookAtEdges(ctx, all); err != nil {
@@ -225,15 +225,15 @@ func (s *Service) endFormer(ctx context.Context) error {
 }
 
 // each calls do for all, some side by side, each with reapFor, and waits for them.
-func (s *Service) each(ctx context.Context, all []session.Record, do func(context.Context, session.Record) error) error {
-	next := make(chan session.Record)
+func (s *Service) each(ctx context.Context, all []*session.Record, do func(context.Context, session.Record) error) error {
+	next := make(chan *session.Record)
 	errs := make([]error, min(reapWorkers, len(all)))
 	var work sync.WaitGroup
 	for i := range errs {
 		work.Go(func() {
 			for r := range next {
 				one, cancel := context.WithTimeout(ctx, reapFor)
-				errs[i] = errors.Join(errs[i], do(one, r))
+				errs[i] = errors.Join(errs[i], do(one, *r))
 				cancel()
 			}
 		})

@@ -282,7 +282,11 @@ func TestEachGoesOn(t *testing.T) {
 	s := start(t, ns, nil)
 	broken := errors.New("broken")
 	done := make(chan string, 100)
-	err := s.each(t.Context(), make([]session.Record, cap(done)), func(_ context.Context, _ session.Record) error {
+	all := make([]*session.Record, cap(done))
+	for i := range all {
+		all[i] = &session.Record{}
+	}
+	err := s.each(t.Context(), all, func(_ context.Context, _ session.Record) error {
 		done <- ""
 		if len(done) == 7 {
 			return broken

@@ -280,13 +280,14 @@ func trusted(complete time.Time) bool {
 }
 
 // Online gives every session, in no order; those that are ending too. It is the mirror's
-// answer, also while NATS is away.
-func (d *Directory) Online() []Record {
+// answer, also while NATS is away. The slice is the caller's, the records are everybody's: none
+// is to be changed.
+func (d *Directory) Online() []*Record {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	all := make([]Record, 0, len(d.records))
+	all := make([]*Record, 0, len(d.records))
 	for _, r := range d.records {
-		all = append(all, *r)
+		all = append(all, r)
 	}
 	return all
 }

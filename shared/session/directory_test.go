@@ -308,6 +308,18 @@ func wantOnline(t *testing.T, d *session.Directory, want ...string) {
 	})
 }
 
+// A hall of thousands is looked at every second: records are not copied for that.
+func TestOnlineCopiesNoRecord(t *testing.T) {
+	t.Parallel()
+	ns := natstest.Run(t)
+	ns.SignIn(t, "ann", "e1")
+	d := open(t, ns.JetStream(t))
+	wantOnline(t, d, "ann")
+	if first, second := d.Online(), d.Online(); first[0] != second[0] {
+		t.Error("the record was copied")
+	}
+}
+
 func BenchmarkAuthorize(b *testing.B) {
 	ns := natstest.Run(b)
 	ann := ns.SignIn(b, "ann", "e1")
