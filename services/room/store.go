@@ -253,6 +253,9 @@ func (s *store) line(ctx context.Context, userID string, m Membership, memberSeq
 	return seq, nil
 }
 
+// errBehind is tried again.
+var errBehind = fmt.Errorf("the replica that answered is behind: %w", nats.ErrTimeout)
+
 // said looks for a line in the room that its sender was in last. On one replica the server
 // compares the expected sequence before it looks for a repeated id, so it does not tell.
 func (s *store) said(ctx context.Context, m Membership, msgID string) (seq uint64, found bool, err error) {
@@ -260,11 +263,19 @@ func (s *store) said(ctx context.Context, m Membership, msgID string) (seq uint6
 		return 0, false, nil
 	}
 	err = streams.Retry(ctx, func(ctx context.Context) error {
-		lines, err := streams.History(ctx, s.js, roomapi.Room.Of(m.Last.RoomID), 0, m.Last.Seq, linesSearched)
+		lines, err := streams.History(ctx, s.js, roomapi.Room.Of(m.Last.RoomID), 0, m.Last.Seq+1, linesSearched)
 		for _, l := range lines {
 			if l.ID == msgID {
 				seq, found = l.Seq, true
 			}
+		}
+		if n := len(lines); err != nil || found || n > 0 && lines[n-1].Seq == m.Last.Seq {
+			return err
+		}
+		// The replica that was read does not know of the leaving, and perhaps of the line neither.
+		kept, err := streams.Kept(ctx, s.js, m.Last.Seq)
+		if err == nil && kept {
+			err = errBehind
 		}
 		return err
 	})
