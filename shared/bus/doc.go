@@ -23,6 +23,10 @@
 //     that must keep the promise across its own death, or in several copies, recognises the
 //     id in what it stored. What a retry may mend (unavailable, rate_limited, internal) is
 //     not remembered.
+//   - A command that was refused is not carried out afterwards: a refusal that may not last is
+//     told as fault.Unavailable, outcome unknown, when an earlier attempt was never answered.
+//   - What is asked over a connection that loses its server is asked again as soon as there is
+//     another one: see [While].
 //   - A message without a reply subject (nats pub) does the same work; its outcome is only
 //     logged. Answers go to inboxes only, so that nobody makes a service publish an event.
 //   - Every call carries a traceparent (W3C Trace Context), and the log of what went wrong

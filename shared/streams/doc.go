@@ -8,5 +8,6 @@
 // many at once, who share the disk's sync; [Range], [History] and
 // [LastSequences] read the stream HALL_EVENTS by direct get (NATS ADR-31), which any replica
 // may answer, also one that is behind: whoever finds a hole asks [Kept], which the leader
-// answers.
+// answers. What else is asked of JetStream goes through [RetryOver], which does not wait for the
+// answer of a server that is lost.
 package streams
