@@ -142,6 +142,14 @@ func (s *Service) lookAtEdges(ctx context.Context, all []*session.Record) (held 
 
 // do does what is left to do for r. That r is over by now is fine.
 func (s *Service) do(ctx context.Context, d duty, r session.Record) error {
+	if d.begun() {
+		// The mirror may be behind, by more than a look: what was finished meanwhile, by this very
+		// copy perhaps, is not done once more, for an edge would be told twice.
+		have, found, err := s.sessions.read(ctx, r.UserID)
+		if err != nil || !found || have.Revision != r.Revision {
+			return err
+		}
+	}
 	var err error
 	switch d {
 	case none:

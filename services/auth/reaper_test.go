@@ -165,6 +165,27 @@ func TestReaperFinishes(t *testing.T) {
 	}
 }
 
+// What was finished since the reaper saw it is not done again: the mirror from which it knows
+// may be behind.
+func TestReaperSeesWhatIsOld(t *testing.T) {
+	t.Parallel()
+	ns := natstest.Run(t)
+	startEdge(t, ns, "e1")
+	e0 := startEdge(t, ns, "e0")
+	s := start(t, ns, nil)
+	r := claimOf("ann", "e1", "c1", "command-1")
+	r.Prev = &session.Previous{Session: "old", Epoch: 3, Edge: "e0", Conn: "c0"}
+	r = put(t, s, r)
+	for range 2 {
+		if err := s.do(natstest.Context(t), tell, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if over := e0.takeovers(); len(over) != 1 {
+		t.Errorf("the edge before was told %+v", over)
+	}
+}
+
 // An edge that does not answer is told again until it does or its lease is gone. The hall
 // hears nothing more of it.
 func TestDismissUntilTheLeaseIsGone(t *testing.T) {
