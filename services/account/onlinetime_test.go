@@ -166,7 +166,7 @@ func TestStopwatch(t *testing.T) {
 }
 
 // To look at the sessions that were there before makes no garbage, however many there are.
-func TestStopwatchLooksInPlace(t *testing.T) {
+func TestStopwatchLooksInPlace(t *testing.T) { //nolint:paralleltest // AllocsPerRun may not
 	all := make([]*session.Record, 1000)
 	for i := range all {
 		all[i] = &session.Record{UserID: fmt.Sprint("u", i), Claimed: 1, Since: noon}
