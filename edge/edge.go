@@ -158,7 +158,7 @@ func (e *Edge) start(ctx context.Context) error {
 	if err := streams.Ensure(ctx, js, mine); err != nil {
 		return fmt.Errorf("start edge: %w", err)
 	}
-	for i := range max(1, runtime.GOMAXPROCS(0)) {
+	for i := range max(1, runtime.GOMAXPROCS(0)/writersFor) {
 		w := newWriter(i)
 		e.writers = append(e.writers, w)
 		e.writing.Go(func() { w.run(e.unwrite) })

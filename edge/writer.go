@@ -3,13 +3,15 @@ package edge
 import (
 	"errors"
 	"sync"
+	"time"
 )
 
 // writer sends for a share of the connections. Its goroutine alone sends to them, except to
 // one whose socket is full: that one gets a goroutine of its own until it has caught up.
 //
-// News of a channel wake the writer once, however many sessions hear it; it then goes over
-// the sessions of the channel and sends each, in one write, everything it has not had.
+// News of a channel wake the writer once, however many sessions hear it; it then makes a round:
+// it goes over the sessions of the channel and sends each, in one write, everything it has not
+// had. After a round it rests, and what is told meanwhile shares the writes of the next.
 type writer struct {
 	id int // its place in channel.told
 
@@ -22,7 +24,23 @@ type writer struct {
 	// The goroutine's own.
 	members map[*channel][]*conn
 	attempt *attempt
+	rested  time.Time // when the next round may begin
 }
+
+// A write costs some 5 µs of the kernel's time whether it sends one line or fifty, so a writer
+// that has much to do does it less often: when something was told during a round, it rests before
+// the next. At a pace where each line's round is over before the next line no line ever waits.
+const (
+	// writersFor is for how many processors there is a writer: the lines' way to it, and NATS in
+	// the same process, have the others.
+	writersFor = 2
+	// restShare is how long it rests, in rounds: a busy writer is busy for a quarter of the time.
+	restShare = 3
+	// restMost bounds the rest, and so what it adds to a line's way.
+	restMost = 10 * time.Millisecond
+	// restFrom is how many sockets make a round that is worth a rest.
+	restFrom = 64
+)
 
 // op is a connection that begins or ends to hear a channel.
 type op struct {
@@ -45,12 +63,15 @@ func (w *writer) poke() {
 // tell says that ch has news.
 func (w *writer) tell(ch *channel) {
 	w.mu.Lock()
-	if !ch.told[w.id] {
+	first := !ch.told[w.id]
+	if first {
 		ch.told[w.id] = true
 		w.news = append(w.news, ch)
 	}
 	w.mu.Unlock()
-	w.poke()
+	if first {
+		w.poke()
+	}
 }
 
 // send says that c has something of its own to send.
@@ -79,23 +100,31 @@ func (w *writer) member(ch *channel, c *conn, join bool) {
 // run sends until stop is closed.
 func (w *writer) run(stop <-chan struct{}) {
 	var ops []op
-	var news []*channel
 	var due []*conn
+	var news []*channel
+	rest := time.NewTimer(restMost)
+	defer rest.Stop()
 	for {
 		select {
 		case <-stop:
 			return
 		case <-w.wake:
+		case <-rest.C:
 		}
+		now := time.Now()
+		left := w.rested.Sub(now)
 		w.mu.Lock()
 		ops, w.ops = w.ops, ops[:0]
-		news, w.news = w.news, news[:0]
 		due, w.due = w.due, due[:0]
-		for _, ch := range news {
-			ch.told[w.id] = false
-		}
 		for _, c := range due {
 			c.queued = false
+		}
+		wanted := len(w.news) > 0
+		if left <= 0 { // else what is told meanwhile finds its channel in the list, and wakes nobody
+			news, w.news = w.news, news[:0]
+			for _, ch := range news {
+				ch.told[w.id] = false
+			}
 		}
 		w.mu.Unlock()
 		for _, o := range ops {
@@ -104,14 +133,34 @@ func (w *writer) run(stop <-chan struct{}) {
 		for _, c := range due {
 			w.flush(c)
 		}
-		for _, ch := range news {
-			for _, c := range w.members[ch] {
-				w.flush(c)
-			}
+		if left > 0 && wanted {
+			rest.Reset(left)
 		}
+		w.round(news, now)
 		clear(ops)
-		clear(news)
 		clear(due)
+		clear(news)
+		news = news[:0]
+	}
+}
+
+// round sends every session that hears one of the channels what it has not had.
+func (w *writer) round(news []*channel, begun time.Time) {
+	sockets := 0
+	for _, ch := range news {
+		for _, c := range w.members[ch] {
+			w.flush(c)
+		}
+		sockets += len(w.members[ch])
+	}
+	if sockets < restFrom {
+		return
+	}
+	w.mu.Lock()
+	busy := len(w.news) > 0
+	w.mu.Unlock()
+	if end := time.Now(); busy {
+		w.rested = end.Add(min(restShare*end.Sub(begun), restMost))
 	}
 }
 
@@ -136,7 +185,8 @@ func (w *writer) apply(o op) {
 	w.members[o.ch] = list
 }
 
-// flush sends c what it has not had, as far as its socket takes it at once.
+// flush sends c what it has not had, as far as its socket takes it at once. What comes while it
+// is sent waits for the next round: whoever brought it has told the writer.
 func (w *writer) flush(c *conn) {
 	a := w.attempt
 	for {
@@ -151,6 +201,10 @@ func (w *writer) flush(c *conn) {
 			c.sentAll()
 			return
 		}
+		size, bounded := 0, len(a.pieces) == batchPieces
+		for _, p := range a.pieces {
+			size += len(p)
+		}
 		c.sock.try(a)
 		clear(a.pieces)
 		full := errors.Is(a.err, errFull)
@@ -160,12 +214,16 @@ func (w *writer) flush(c *conn) {
 		}
 		c.mu.Lock()
 		c.out.sent(max(0, a.n))
+		closing := c.closing
 		c.mu.Unlock()
 		if a.n > 0 {
 			c.moved()
 		}
-		if full {
+		switch {
+		case full:
 			c.stall()
+			return
+		case a.n == size && size < batchBytes && !bounded && !closing:
 			return
 		}
 	}
