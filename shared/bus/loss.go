@@ -18,6 +18,8 @@ type link struct {
 	lost context.Context // ends with the server; then there is a new one
 	cut  context.CancelFunc
 	back chan struct{} // closed when there is a server again; nil while none was lost
+
+	replies replies
 }
 
 func newLink() *link {
@@ -48,14 +50,19 @@ func (l *link) up() {
 	}
 }
 
-// links has the link of each connection of [Dialer.Connect] for as long as that is in use: who
+// links has the link of each connection that calls are made over for as long as that is in use: who
 // closes a connection need not tell.
 var links sync.Map // weak.Pointer[nats.Conn] -> *link
 
-func (l *link) of(nc *nats.Conn) {
+// of gives nc its link: l, if it has none yet.
+func (l *link) of(nc *nats.Conn) *link {
 	key := weak.Make(nc)
-	links.Store(key, l)
-	runtime.AddCleanup(nc, func(key weak.Pointer[nats.Conn]) { links.Delete(key) }, key)
+	have, had := links.LoadOrStore(key, l)
+	if !had {
+		runtime.AddCleanup(nc, func(key weak.Pointer[nats.Conn]) { links.Delete(key) }, key)
+	}
+	l, _ = have.(*link)
+	return l
 }
 
 func linkOf(nc *nats.Conn) *link {

@@ -81,8 +81,8 @@ var ErrNobody = errors.New("nobody serves it")
 // comes, ctx ends, or [CallFor] has passed; then it is fault.Unavailable and the outcome is
 // unknown, unless the error is also [ErrNobody]. A fault of the service is returned as it
 // is, an unavailable one too; but a refusal that may not last (somebody is offline, or in no
-// room) is fault.Unavailable when an earlier attempt was never answered: whoever has it may
-// carry the command out yet. The command id is [WithCommand]'s; in a handler that of its own
+// room) is not told while an earlier attempt has no answer, for whoever has that may carry the
+// command out yet: when none comes in time it is fault.Unavailable, too. The command id is [WithCommand]'s; in a handler that of its own
 // command, so a handler that calls one method of a user twice names two.
 func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opts ...CallOption) (Resp, error) {
 	var resp Resp
@@ -108,14 +108,11 @@ func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opt
 		c.command = NewID()
 	}
 	msg := &nats.Msg{Subject: string(m), Header: headers(ctx, c), Data: data}
-	answer, open, err := send(ctx, nc, msg, o)
+	answer, err := send(ctx, nc, msg, o)
 	if err != nil {
 		return resp, err
 	}
 	if err := faultOf(answer); err != nil {
-		if open && o.patience == 0 && passing(fault.CodeOf(err)) {
-			return resp, undecided(err)
-		}
 		return resp, err
 	}
 	err = Decode(answer.Data, &resp)
@@ -124,8 +121,11 @@ func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opt
 
 // passing tells whether a refusal holds only as long as things are as they are: the same command
 // may be carried out a moment later.
-func passing(c fault.Code) bool {
-	switch c {
+func passing(refusal error) bool {
+	if refusal == nil {
+		return false
+	}
+	switch fault.CodeOf(refusal) {
 	case fault.NotSignedIn, fault.UserOffline,
 		fault.RoomExists, fault.RoomFull, fault.NoSuchRoom, fault.NotInRoom, fault.AlreadyInRoom,
 		fault.NoRound, fault.AlreadyAnswered, fault.WrongNumbers: // the next round may take it
@@ -140,47 +140,57 @@ func undecided(refusal error) error {
 	return fault.New(fault.Unavailable, "the hall was interrupted, please try again (%v)", refusal)
 }
 
-// send repeats msg until somebody answers it for good. open is that an attempt before was not
-// answered, so that whoever took it may still carry it out.
-func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (answer *nats.Msg, open bool, err error) {
-	alive, wait, nobody := time.Now(), backOff, true
-	for next := firstAttempt; ; next *= 2 {
-		limit := o.attempt
-		if o.soon {
-			limit = min(limit, next)
-			next = min(next, limit)
-		}
-		if o.patience > 0 {
-			limit = min(limit, o.patience-time.Since(alive))
-			if !o.whole { // a sign of life is an answer to asking again, so ask in time
-				limit = min(limit, o.patience/3)
-			}
-		}
-		if until, ok := ctx.Deadline(); ok {
-			limit = min(limit, time.Until(until))
-		}
+// call is one call over a connection while it goes on.
+type call struct {
+	callOptions
+	nc      *nats.Conn
+	msg     *nats.Msg
+	inbox   string // of its answers; an attempt's has its number at the end
+	answers <-chan *nats.Msg
+	silent  map[int]bool // attempts without an answer: whoever has one may carry it out yet
+	alive   time.Time    // when somebody gave a sign of life
+	refusal *nats.Msg    // one that may not last
+}
+
+// send repeats msg until somebody answers it for good. A refusal that may not last is not the
+// last word while an earlier attempt has no answer: that is waited for.
+func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (*nats.Msg, error) {
+	l := linkOf(nc)
+	if l == nil { // not of a Dialer: nobody else calls over it
+		l = newLink().of(nc)
+	}
+	inbox, answers, done, err := l.replies.listen(nc)
+	if err != nil {
+		return nil, unavailable(msg.Subject)
+	}
+	defer done()
+	c := &call{callOptions: o, nc: nc, msg: msg, inbox: inbox, answers: answers, silent: map[int]bool{}, alive: time.Now()}
+	wait, nobody := backOff, true
+	next := firstAttempt
+	for n := 0; ; n++ {
+		limit := c.limit(ctx, &next)
 		if ctx.Err() != nil || limit < leastAttempt {
-			return nil, open, silence(msg.Subject, nobody)
+			if c.refusal != nil {
+				return nil, undecided(faultOf(c.refusal))
+			}
+			return nil, silence(msg.Subject, nobody)
 		}
-		answer, err := try(ctx, nc, msg, limit)
+		answer, err := c.try(ctx, n, limit)
 		nobody = nobody && errors.Is(err, nats.ErrNoResponders)
 		switch {
-		case err == nil && answer.Header.Get(headerPending) == "":
-			return answer, open, nil
-		case err == nil:
-			alive = time.Now()
+		case err == nil && answer != nil:
+			return answer, nil
 		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
-			return nil, open, unavailable(msg.Subject) // we are stopping ourselves
+			return nil, unavailable(msg.Subject) // we are stopping ourselves
 		case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, nats.ErrBadSubject),
 			errors.Is(err, nats.ErrPermissionViolation):
-			return nil, open, fmt.Errorf("call %s: %w", msg.Subject, err)
+			return nil, fmt.Errorf("call %s: %w", msg.Subject, err)
 		case errors.Is(ctx.Err(), context.Canceled):
-			return nil, open, fmt.Errorf("call %s: %w", msg.Subject, ctx.Err())
+			return nil, fmt.Errorf("call %s: %w", msg.Subject, ctx.Err())
 		}
-		open = open || err != nil && !errors.Is(err, nats.ErrNoResponders) && !notSent(err)
 		pause := wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter is no secret
 		if o.patience > 0 {
-			pause = min(pause, o.patience-time.Since(alive))
+			pause = min(pause, o.patience-time.Since(c.alive))
 		}
 		select {
 		case <-ctx.Done():
@@ -191,18 +201,74 @@ func send(ctx context.Context, nc *nats.Conn, msg *nats.Msg, o callOptions) (ans
 	}
 }
 
-// notSent tells whether nothing left: there is no server for the moment.
-func notSent(err error) bool { return errors.Is(err, nats.ErrReconnectBufExceeded) }
-
-// try sends msg once and waits for at most d, and no longer than nc has its server.
-func try(ctx context.Context, nc *nats.Conn, msg *nats.Msg, d time.Duration) (answer *nats.Msg, err error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		msg.Header.Set(HeaderTimeout, strconv.FormatInt(max(1, time.Until(deadline).Milliseconds()), 10))
+// limit is how long the next attempt may take.
+func (c *call) limit(ctx context.Context, next *time.Duration) time.Duration {
+	limit := c.attempt
+	if c.soon {
+		limit = min(limit, *next)
+		*next = 2 * limit
 	}
-	err = While(ctx, nc, d, func(ctx context.Context) (err error) {
-		answer, err = nc.RequestMsgWithContext(ctx, msg)
-		return err
+	if c.patience > 0 {
+		limit = min(limit, c.patience-time.Since(c.alive))
+		if !c.whole { // a sign of life is an answer to asking again, so ask in time
+			limit = min(limit, c.patience/3)
+		}
+	}
+	if until, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(until))
+	}
+	return limit
+}
+
+// try sends the message once and waits for at most d, and no longer than the connection has its
+// server. It gives the answer that ends the call, of this attempt or of an earlier one; none and
+// no error when the command is under way, or refused for the moment.
+func (c *call) try(ctx context.Context, n int, d time.Duration) (answer *nats.Msg, err error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		c.msg.Header.Set(HeaderTimeout, strconv.FormatInt(max(1, time.Until(deadline).Milliseconds()), 10))
+	}
+	err = While(ctx, c.nc, d, func(ctx context.Context) error {
+		if c.refusal == nil {
+			c.msg.Reply = c.inbox + strconv.Itoa(n)
+			if err := c.nc.PublishMsg(c.msg); err != nil {
+				return err
+			}
+			c.silent[n] = true
+		}
+		for {
+			select {
+			case m := <-c.answers:
+				k := attemptOf(m)
+				delete(c.silent, k)
+				pending := m.Header.Get(headerPending) != ""
+				switch {
+				case nobodyThere(m):
+					if k == n {
+						return nats.ErrNoResponders
+					}
+				case pending:
+					c.alive = time.Now()
+					if k == n {
+						return nil
+					}
+				case c.patience == 0 && passing(faultOf(m)):
+					c.refusal = m
+				default:
+					answer = m
+					return nil
+				}
+				if c.refusal != nil && len(c.silent) == 0 {
+					answer = c.refusal
+					return nil
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 	})
+	if errors.Is(err, nats.ErrDisconnected) {
+		c.refusal = nil // the answers that it waits for are lost: ask again
+	}
 	return answer, err
 }
 

@@ -213,9 +213,46 @@ func TestCallRefusedByAnother(t *testing.T) {
 					micro.ErrorCodeHeader: {string(tt.code)}, micro.ErrorHeader: {"no"},
 				}}
 			})
-			_, err := echo.Call(natstest.Context(t), nc, echoRequest{Text: "hi"}, tt.opts...)
+			ctx, cancel := context.WithTimeout(natstest.Context(t), 3*time.Second)
+			defer cancel()
+			_, err := echo.Call(ctx, nc, echoRequest{Text: "hi"}, tt.opts...)
 			if got := fault.CodeOf(err); got != tt.want {
 				t.Errorf("the call ended with %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// A copy that was slow has the last word, not the one that refused meanwhile.
+func TestCallWaitsForTheSlow(t *testing.T) {
+	t.Parallel()
+	refusal := nats.Header{micro.ErrorCodeHeader: {string(fault.UserOffline)}, micro.ErrorHeader: {"no"}}
+	tests := []struct {
+		name string
+		late *nats.Msg
+		want fault.Code
+	}{
+		{"it was carried out", &nats.Msg{Data: []byte(`{"text":"hi"}`)}, ""},
+		{"it was refused, too", &nats.Msg{Header: refusal}, fault.UserOffline},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			nc := natstest.RunBare(t).Connect(t)
+			first := ""
+			played(t, nc, func(n int, m *nats.Msg) *nats.Msg {
+				if n == 1 {
+					first = m.Reply
+					return nil
+				}
+				time.AfterFunc(50*time.Millisecond, func() {
+					_ = nc.PublishMsg(&nats.Msg{Subject: first, Header: tt.late.Header, Data: tt.late.Data}) // the call would fail
+				})
+				return &nats.Msg{Header: refusal}
+			})
+			_, err := echo.Call(natstest.Context(t), nc, echoRequest{Text: "hi"})
+			if got := fault.CodeOf(err); got != tt.want || tt.want == "" && err != nil {
+				t.Errorf("the call ended with %v, want %q", err, tt.want)
 			}
 		})
 	}
