@@ -79,11 +79,12 @@ func (a *calls) whisper(ctx context.Context, req edgeapi.WhisperRequest) (edgeap
 
 // entered lets a session hear the room that its user is in, whoever asked for it.
 func (a *calls) entered(ctx context.Context, req edgeapi.EnteredRequest) (edgeapi.EnteredResponse, error) {
-	c, s := a.e.sessions.session(req.Session)
+	in := room{name: req.Room, id: req.RoomID, seq: req.Seq}
+	c, s := a.e.sessions.entered(req.Session, in, time.Now())
 	if s == nil {
 		return edgeapi.EnteredResponse{}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, beginWithin)
 	defer cancel()
-	return edgeapi.EnteredResponse{}, a.e.enter(ctx, c, s, room{name: req.Room, id: req.RoomID, seq: req.Seq})
+	return edgeapi.EnteredResponse{}, a.e.enter(ctx, c, s, in)
 }

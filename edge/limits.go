@@ -52,6 +52,9 @@ const (
 	stallMost = 5 * time.Second
 	// lagHard closes it however steadily it reads: it bounds memory.
 	lagHard = 64 << 20
+	// earlyMost is how many sessions that are on their way here may have entered a room: they are
+	// here within endFor, or nowhere.
+	earlyMost = 4096
 	// recentMost is how many events of a channel are remembered by position, so that a
 	// session can begin where it joined. A join is found within milliseconds.
 	recentMost = 4096

@@ -11,6 +11,7 @@ type registry struct {
 	conns  map[string]*conn
 	users  map[string]holder
 	lookup map[string]holder    // by session id
+	early  map[string]early     // rooms that sessions entered before they are here, by session id
 	spoke  map[string]time.Time // connections that are gone, had resumed a session and sent something; since when
 }
 
@@ -20,8 +21,15 @@ type holder struct {
 	s *session
 }
 
+// early is a room that a session has entered which is only on its way here: it was resumed while
+// the join was stored.
+type early struct {
+	room room
+	at   time.Time
+}
+
 func newRegistry() *registry {
-	return &registry{conns: map[string]*conn{}, users: map[string]holder{}, lookup: map[string]holder{}, spoke: map[string]time.Time{}}
+	return &registry{conns: map[string]*conn{}, users: map[string]holder{}, lookup: map[string]holder{}, spoke: map[string]time.Time{}, early: map[string]early{}}
 }
 
 func (r *registry) connect(c *conn) {
@@ -36,11 +44,30 @@ func (r *registry) disconnect(c *conn) {
 	delete(r.conns, c.id)
 }
 
-func (r *registry) add(c *conn, s *session) {
+// add makes a session known, and gives the room that it has entered already; nil is none.
+func (r *registry) add(c *conn, s *session) *room {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.users[s.userID] = holder{c, s}
 	r.lookup[s.id] = holder{c, s}
+	e, entered := r.early[s.id]
+	if !entered {
+		return nil
+	}
+	delete(r.early, s.id)
+	return &e.room
+}
+
+// entered gives the session that entered a room. One that is not known, or not yet, finds the
+// room when it is added.
+func (r *registry) entered(id string, in room, now time.Time) (*conn, *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h, known := r.lookup[id]
+	if !known && len(r.early) < earlyMost {
+		r.early[id] = early{in, now}
+	}
+	return h.c, h.s
 }
 
 func (r *registry) remove(_ *conn, s *session) {
@@ -77,6 +104,11 @@ func (r *registry) forget(now time.Time) {
 	for id, at := range r.spoke {
 		if now.Sub(at) > endFor {
 			delete(r.spoke, id)
+		}
+	}
+	for id, e := range r.early {
+		if now.Sub(e.at) > endFor {
+			delete(r.early, id)
 		}
 	}
 }

@@ -160,6 +160,11 @@ func (c *conn) catchUp(s *session, at positions, in roomapi.Membership) error {
 			return err
 		}
 	}
+	if r := s.entered; r != nil {
+		if err := c.edge.enter(ctx, c, s, *r); err != nil {
+			return err
+		}
+	}
 	return c.hear(ctx, s, s.game, slotGame, streams.GameChannel, at.game)
 }
 

@@ -191,6 +191,22 @@ func TestEntered(t *testing.T) {
 	ann.want("[den] somebody: welcome back")
 }
 
+// A room that a session entered while it was on its way here is heard from the join on, too: it
+// was resumed while the join was stored.
+func TestEnteredEarly(t *testing.T) {
+	t.Parallel()
+	n := &neighbours{}
+	h := startWith(t, n, nil)
+	n.onJoined = func(user string) {
+		h.enter(t, user, h.member(t, user, event.RoomJoined))
+		h.roomLine(t, "one")
+	}
+	ann := h.signIn(t, "ann")
+	ann.want("[den] somebody: one")
+	h.roomLine(t, "two")
+	ann.want("[den] somebody: two")
+}
+
 // A session of which the join is told after it left again hears nothing of the room.
 func TestEnteredAfterLeaving(t *testing.T) {
 	t.Parallel()

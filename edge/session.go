@@ -27,6 +27,7 @@ type session struct {
 	lobby     *channel
 	game      *channel
 	resumable bool   // its client has a token
+	entered   *room  // before it was adopted; nil is none
 	room      *room  // guarded by the connection's mutex, as is the rest
 	roomed    uint64 // sequence of the last room event of its user that it knows of
 	ending    bool   // this edge is ending it
@@ -132,7 +133,7 @@ func (c *conn) adopt(s *session, re string, reply wire.Reply) bool {
 	ok := !c.dead && !c.closing && !c.lost && s.tenure.check() == nil
 	if ok {
 		c.session = s
-		c.edge.sessions.add(c, s)
+		s.entered = c.edge.sessions.add(c, s)
 		c.out.push(welcome)
 		c.spoke.Store(false)
 	}

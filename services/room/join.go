@@ -54,8 +54,12 @@ func (s *Service) enter(ctx context.Context, verb, roomID string, decide func(Ro
 	}
 	// The session may have ended while this was stored. One that is live now has its end told
 	// after the join, so that it is heard; one that is not leaves here and now.
-	if live, err := s.live(ctx, who.ID, who.Epoch); err == nil && !live {
+	now, live, err := s.live(ctx, who.ID, who.Epoch)
+	switch {
+	case err == nil && !live:
 		return roomapi.JoinResponse{}, errors.Join(s.leave(ctx, who.ID, who.Epoch), over())
+	case err == nil: // it may have been resumed meanwhile, perhaps by another edge
+		who.Edge, who.Session = now.Edge, now.Session
 	}
 	s.tell(ctx, who, done)
 	return roomapi.JoinResponse{Seq: done.Seq, Room: done.Room, RoomID: done.RoomID}, nil

@@ -7,6 +7,7 @@ import (
 	"gamehall/shared/bus"
 	"gamehall/shared/event"
 	"gamehall/shared/roomapi"
+	"gamehall/shared/session"
 	"gamehall/shared/streams"
 )
 
@@ -101,7 +102,7 @@ func (s *Service) compare(ctx context.Context) {
 func (s *Service) compareOne(ctx context.Context, userID string, m Membership) error {
 	ctx, cancel := context.WithTimeout(ctx, bus.CallFor)
 	defer cancel()
-	live, err := s.live(ctx, userID, m.Epoch)
+	_, live, err := s.live(ctx, userID, m.Epoch)
 	if err != nil {
 		return err
 	}
@@ -114,10 +115,11 @@ func (s *Service) compareOne(ctx context.Context, userID string, m Membership) e
 	return s.leave(ctx, userID, m.Epoch)
 }
 
-// live tells whether the user's session of that epoch is live, as the bucket's leader has it.
-func (s *Service) live(ctx context.Context, userID string, epoch uint64) (bool, error) {
+// live gives the user's session as the bucket's leader has it, and tells whether it is that of
+// the epoch and live.
+func (s *Service) live(ctx context.Context, userID string, epoch uint64) (session.Record, bool, error) {
 	r, found, err := s.dir.Read(ctx, userID)
-	return found && r.Live() && r.Epoch() == epoch, err
+	return r, found && r.Live() && r.Epoch() == epoch, err
 }
 
 // sessionEnded is told of every session that ended.
