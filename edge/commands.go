@@ -159,8 +159,11 @@ func (c *conn) do(cmd wire.Command) bool {
 			c.tell(wire.Private{Kind: wire.KindNotice, Text: "the hall is slow, still trying"})
 		}
 	})
-	begun := time.Now()
+	begun, of := time.Now(), c.current()
 	reply, err := todo.run(c, ctx, cmd)
+	if err == nil && of != nil && time.Since(begun) > c.edge.cfg.confirmAfter {
+		err = c.confirm(of)
+	}
 	late.Stop()
 	c.edge.stored.tried(cmd.Type, err, time.Since(begun))
 	reply.Type = cmd.Type
@@ -179,6 +182,27 @@ func (c *conn) do(cmd wire.Command) bool {
 	}
 	c.reply(cmd.ID, reply)
 	return true
+}
+
+// confirm asks auth whether the session is still the one of its user, before a command of it
+// that took long is answered with ok: whoever signs in elsewhere waits for this edge no longer than
+// a second, and from its welcome on the old session gets no ok. Fault: unavailable, as the
+// command's outcome cannot be told any more.
+func (c *conn) confirm(s *session) error {
+	if c.current() != s { // signed out, or over already
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(c.edge.ctx, requestFor)
+	defer cancel()
+	_, err := authapi.Presence.Call(s.as(ctx), c.edge.nc, authapi.PresenceRequest{}, bus.Patience(requestFor))
+	if fault.CodeOf(err) == fault.NotSignedIn {
+		c.edge.log.Warn("a session was taken over while a command of it was under way", "user", s.user, "conn", c.id)
+		c.close(wire.SignedInElsewhere)
+	}
+	if err != nil {
+		return fault.New(fault.Unavailable, "the hall was interrupted, please try again")
+	}
+	return nil
 }
 
 // begin notes that a command is under way; an edge that stops begins none.

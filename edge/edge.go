@@ -54,6 +54,8 @@ type Config struct {
 	OnTenure func(id string) error
 
 	Log *slog.Logger // default slog.Default
+
+	confirmAfter time.Duration // default confirmAfter; otherwise in tests
 }
 
 func (cfg Config) withDefaults() Config {
@@ -71,6 +73,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Burst == 0 {
 		cfg.Burst = 20
+	}
+	if cfg.confirmAfter == 0 {
+		cfg.confirmAfter = confirmAfter
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()

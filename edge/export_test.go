@@ -158,3 +158,6 @@ func (e *Edge) Break() {
 		c.broken()
 	}
 }
+
+// ConfirmAll lets no command be quick enough to be answered without being confirmed.
+func ConfirmAll(cfg *Config) { cfg.confirmAfter = -1 }

@@ -52,6 +52,9 @@ const (
 	stallMost = 5 * time.Second
 	// lagHard closes it however steadily it reads: it bounds memory.
 	lagHard = 64 << 20
+	// confirmAfter is from when on the answer of a command is given only to a session that is still
+	// its user's: less than the second for which auth asks an edge before it takes a session away.
+	confirmAfter = 900 * time.Millisecond
 	// earlyMost is how many sessions that are on their way here may have entered a room: they are
 	// here within endFor, or nowhere.
 	earlyMost = 4096
