@@ -95,3 +95,29 @@ func TestParseKinds(t *testing.T) {
 		t.Error("an earthquake is a kind of fault")
 	}
 }
+
+// TestRollingIsWhole: a run that is long enough for the scenario restarts every process once.
+func TestRollingIsWhole(t *testing.T) {
+	t.Parallel()
+	times := map[string]int{}
+	for _, f := range Rolling.plan(Rolling.Least()) {
+		times[f.Target]++
+	}
+	for n := range nodes {
+		times[nodeOf(n+1)]--
+	}
+	for n := range copies {
+		times[edgeOf(n+1)]--
+		for _, service := range services {
+			times[copyOf(service, n+1)]--
+		}
+	}
+	for target, n := range times {
+		if n != 0 {
+			t.Errorf("%s is restarted %d times", target, n+1)
+		}
+	}
+	if Leader.Least() != 0 || Scenario("").Least() != 0 {
+		t.Error("a schedule that goes on and on wants no length of its own")
+	}
+}

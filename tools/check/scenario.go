@@ -62,6 +62,17 @@ func (s Scenario) plan(length time.Duration) []Planned {
 	return plan
 }
 
+// Least is how long a run must last that shows all of the scenario: a schedule that comes to an end
+// is cut short in a shorter one, and would show less than it says.
+func (s Scenario) Least() time.Duration {
+	if s != Rolling {
+		return 0
+	}
+	whole := s.plan(time.Hour)
+	last := whole[len(whole)-1]
+	return last.At + last.For
+}
+
 // ParseScenario reads the name of one; empty is none.
 func ParseScenario(name string) (Scenario, error) {
 	for _, s := range append(Scenarios(), "") {

@@ -20,7 +20,7 @@ import (
 // checkCommand is hall check: the hall as processes, faults, and a verdict.
 type checkCommand struct {
 	Seed     *uint64       `placeholder:"N" help:"Of the schedule of faults and of the players: the same one gives the same again (drawn)."`
-	For      time.Duration `default:"1m" placeholder:"D" help:"How long faults are injected (${default}); the start, the end and the verdict take half a minute each."`
+	For      time.Duration `default:"1m" placeholder:"D" help:"How long faults are injected (${default}); the start, the end and the verdict take half a minute each, and a scenario that comes to an end takes as long as it takes."`
 	Clients  int           `default:"24" placeholder:"N" help:"Players (${default})."`
 	Faults   []string      `default:"everything" placeholder:"KIND" help:"Kinds of faults: kill, term, stop, cut, oneway, delay, stepdown, all, two, halfopen, reset, flap; everything, none, or -KIND for all but some (${default})."`
 	Scenario string        `placeholder:"NAME" help:"A fixed schedule instead: rolling, leader or follower."`
@@ -42,6 +42,7 @@ func (c *checkCommand) check() (err error) {
 	if c.scenario, err = check.ParseScenario(c.Scenario); err != nil {
 		return wrongUse("--scenario: %w", err)
 	}
+	c.For = max(c.For, c.scenario.Least())
 	switch {
 	case c.For < 10*time.Second:
 		return wrongUse("--for %s: it must be at least 10s", c.For)
