@@ -10,9 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"gamehall/tools/check"
 	"gamehall/tools/check/verify"
 )
@@ -103,7 +100,7 @@ func (c *checkCommand) judge(o check.Outcome, out io.Writer) error {
 		}
 	}
 	if c.JSON != "" {
-		data, err := json.Marshal(o.Report, jsontext.WithIndent("  "))
+		data, err := o.Report.JSON()
 		if err != nil {
 			return fmt.Errorf("--json: %w", err)
 		}

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"gamehall/tools/check/history"
 )
 
@@ -111,18 +114,18 @@ type Counts struct {
 type Latency struct {
 	Of   string        `json:"of"` // a command, or "delivery": from storing to a member that listened
 	N    int           `json:"n"`
-	P50  time.Duration `json:"p50,format:nano"`
-	P99  time.Duration `json:"p99,format:nano"`
-	P999 time.Duration `json:"p999,format:nano"`
-	Max  time.Duration `json:"max,format:nano"`
+	P50  time.Duration `json:"p50"`
+	P99  time.Duration `json:"p99"`
+	P999 time.Duration `json:"p999"`
+	Max  time.Duration `json:"max"`
 }
 
 // Window is what was seen while a fault was at work, and for 15 s after.
 type Window struct {
 	Fault       history.Fault `json:"fault"`
 	Acked       int           `json:"acked"`                    // lines
-	AckGap      time.Duration `json:"ack_gap,format:nano"`      // the longest time without an acknowledgement while a line waited for one
-	DeliveryGap time.Duration `json:"delivery_gap,format:nano"` // the longest time from storing to delivery, to a member that listened
+	AckGap      time.Duration `json:"ack_gap"`      // the longest time without an acknowledgement while a line waited for one
+	DeliveryGap time.Duration `json:"delivery_gap"` // the longest time from storing to delivery, to a member that listened
 	Member      string        `json:"member,omitzero"`          // whose that was
 	Lost        int           `json:"lost"`                     // connections that ended, other than by their clients
 }
@@ -142,6 +145,14 @@ type Report struct {
 	Took       float64     `json:"took"` // seconds that the run lasted
 
 	start int64
+}
+
+// JSON gives the report as a file that people can read, too; durations are nanoseconds.
+func (r *Report) JSON() ([]byte, error) {
+	nanos := json.MarshalToFunc(func(to *jsontext.Encoder, d time.Duration) error {
+		return to.WriteToken(jsontext.Int(int64(d)))
+	})
+	return json.Marshal(r, jsontext.WithIndent("  "), json.WithMarshalers(nanos))
 }
 
 // violationsKept bounds what is told of one invariant: a lost stream violates it a million times.
