@@ -144,7 +144,7 @@ func TestPermissionMatrix(t *testing.T) {
 
 		// Streams are read, made where they are missing, and never changed or emptied.
 		{"$JS.API.STREAM.MSG.GET.HALL_EVENTS", all5 + " edge1 edge2", nobody},
-		{"$JS.API.DIRECT.GET.HALL_EVENTS", "auth chat room game21 edge1 edge2", nobody},
+		{"$JS.API.DIRECT.GET.HALL_EVENTS", all5 + " edge1 edge2", nobody},
 		{"$JS.API.DIRECT.GET.HALL_GAME21", "game21", nobody},
 		{"$JS.API.STREAM.INFO.HALL_EVENTS", all5 + " edge1 edge2", nobody},
 		{"$JS.API.STREAM.CREATE.HALL_EVENTS", all5 + " edge1 edge2", nobody},
@@ -368,6 +368,16 @@ func TestSessionKeyed(t *testing.T) {
 	for _, p := range append([]*process{services, rest}, edges...) {
 		p.await(p.log, regexp.MustCompile(`msg="all parts serve"`))
 	}
+
+	// Who asks at once is told of sessions that account has to read for itself.
+	early := edges[0].connect()
+	for range 5 {
+		early.says("/SIGNIN netease4 123\n/GETONLINETIME\n/SIGNOUT")
+		early.hears("system: welcome, netease4")
+		early.hearsMatch(`^system: your online time is \d+ seconds?$`)
+		early.hears("system: bye, netease4")
+	}
+	early.says("/QUIT")
 
 	one, two := edges[0].signIn("netease1", "123"), edges[1].signIn("netease2", "123")
 	one.hears("system: netease2 joined the hall")
