@@ -105,11 +105,18 @@ func (s *Service) deliver(ctx context.Context, target session.Record, line edgea
 
 // past tells whether the command of line was delivered already, at an edge that held the target's
 // session a moment ago: this may be its repetition, the first answer lost with whoever had it. An
-// edge that is dead by now cannot tell, and has most likely shown nothing either.
+// edge that is dead by now cannot tell, and has most likely shown nothing either: one without a
+// lease is not asked, or every whisper would wait for it until nobody remembers it.
 func (s *Service) past(as context.Context, target session.Record, line edgeapi.WhisperRequest) bool {
 	line.Past, line.Session = bus.Command(as), ""
 	for _, b := range target.Before {
 		if time.Since(b.Until) > bus.AnswersKept {
+			continue
+		}
+		looking, cancel := context.WithTimeout(as, pastFor)
+		leased, err := s.leased(looking, b.Edge)
+		cancel()
+		if err == nil && !leased {
 			continue
 		}
 		// A command of its own: its answer is another one each time.

@@ -424,6 +424,7 @@ func TestWhisperPast(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !tt.dead {
+				lease(t, ns, "edge2")
 				natstest.Answer(t, ns, edgeapi.Whisper.To("edge2"), func(_ context.Context, r edgeapi.WhisperRequest) (edgeapi.WhisperResponse, error) {
 					if r.Past != "c1" || r.Session != "" || r.From != "ann" || r.To != "bob" {
 						t.Errorf("asked %+v", r)
@@ -441,5 +442,40 @@ func TestWhisperPast(t *testing.T) {
 				t.Errorf("delivered %d times, want %d", len(got), tt.delivered)
 			}
 		})
+	}
+}
+
+// Who whispers waits for none of the dead edges that held the target: after a restart of edges
+// everybody's sessions name some.
+func TestWhisperPastTheDead(t *testing.T) {
+	t.Parallel()
+	ns := natstest.Run(t)
+	ann, bob := ns.SignIn(t, "ann", "edge1"), ns.SignIn(t, "bob", "edge1")
+	for _, dead := range []string{"edge2", "edge3", "edge4", "edge5"} {
+		bob.Before = append(bob.Before, session.Held{Edge: dead, Until: time.Now()})
+	}
+	kv, err := ns.JetStream(t).KeyValue(natstest.Context(t), streams.Sessions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(bob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Put(natstest.Context(t), bob.UserID, data); err != nil {
+		t.Fatal(err)
+	}
+	newEdge(t, ns, "edge1", ann, bob)
+	start(t, ns)
+	nc := ns.Connect(t)
+	const times = 5
+	begun := time.Now()
+	for range times {
+		if _, err := chatapi.Whisper.Call(natstest.As(natstest.Context(t), ann), nc, chatapi.WhisperRequest{To: "bob", Text: "hi"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took, most := time.Since(begun), time.Duration(times*len(bob.Before))*pastFor; took >= most {
+		t.Errorf("%d whispers took %s: each of the dead was waited for", times, took)
 	}
 }
