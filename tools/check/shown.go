@@ -82,7 +82,9 @@ func (s Scenario) shown(h *history.History, r *verify.Report, out io.Writer) (mi
 }
 
 // losses are the connections that ended although their clients wanted them, until the clients
-// left: those that another client's sign-in or the client's own silence ended do not count.
+// left: those that another client's sign-in or the client's own silence ended do not count, and
+// neither do those on which nothing was ever answered: the edge was not there yet, and only the
+// proxy before it was.
 func losses(h *history.History) ([]history.Event, error) {
 	var lost []history.Event
 	for _, client := range h.Clients() {
@@ -90,8 +92,15 @@ func losses(h *history.History) ([]history.Event, error) {
 		if err != nil {
 			return nil, err
 		}
+		served := false
 		for _, e := range events {
-			if e.Type == history.Disc && e.By != history.ByClient && e.Reason != "signed_in_elsewhere" && e.Reason != "heartbeat" && e.T < h.Run.End {
+			switch e.Type {
+			case history.Conn:
+				served = false
+			case history.OK, history.Fail:
+				served = true
+			}
+			if served && e.Type == history.Disc && e.By != history.ByClient && e.Reason != "signed_in_elsewhere" && e.Reason != "heartbeat" && e.T < h.Run.End {
 				lost = append(lost, e)
 			}
 		}

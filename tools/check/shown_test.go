@@ -34,6 +34,9 @@ func TestShown(t *testing.T) {
 	lost := func(d time.Duration, reason string) history.Event {
 		return history.Event{T: at(d), Client: "c001", Edge: "edge-1", Type: history.Disc, By: history.ByServer, Reason: reason}
 	}
+	conn := func(d time.Duration) history.Event {
+		return history.Event{T: at(d), Client: "c001", Edge: "edge-1", Type: history.Conn}
+	}
 	window := func(gap time.Duration) []verify.Window { return []verify.Window{{AckGap: gap}} }
 	tests := []struct {
 		name     string
@@ -45,6 +48,7 @@ func TestShown(t *testing.T) {
 		{"rolling", Rolling, memory(100*time.Millisecond, time.Millisecond, edge, lost(21*time.Second, "restart")), window(900 * time.Millisecond), ""},
 		{"rolling, with a gap", Rolling, memory(100*time.Millisecond, time.Millisecond, edge), window(1100 * time.Millisecond), "stopped the acknowledgements"},
 		{"rolling, lost twice", Rolling, memory(100*time.Millisecond, time.Millisecond, edge, lost(21*time.Second, "restart"), lost(23*time.Second, "eof")), window(0), "2 times"},
+		{"rolling, tried in vain", Rolling, memory(100*time.Millisecond, time.Millisecond, edge, lost(21*time.Second, "restart"), conn(22*time.Second), lost(22*time.Second, "reset")), window(0), ""},
 		{"leader", Leader, memory(100*time.Millisecond, time.Millisecond, kill, lost(21*time.Second, "signed_in_elsewhere")), window(9 * time.Second), ""},
 		{"leader, with a gap", Leader, memory(100*time.Millisecond, time.Millisecond, kill), window(11 * time.Second), "stopped the acknowledgements"},
 		{"leader, with a loss", Leader, memory(100*time.Millisecond, time.Millisecond, kill, lost(30*time.Second, "unavailable")), window(0), "lost its connection"},
