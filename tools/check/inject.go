@@ -154,6 +154,8 @@ func (in *injector) inject(ctx context.Context, f Planned) {
 		})
 	case HalfOpen, Reset, Flap:
 		in.clients(ctx, f, fault)
+	case Hush:
+		in.crowd.Hush(f.For)
 	}
 }
 

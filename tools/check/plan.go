@@ -27,9 +27,12 @@ const (
 	HalfOpen Kind = "halfopen" // a client's connection is held: its cable is pulled
 	Reset    Kind = "reset"    // connections of clients are reset
 	Flap     Kind = "flap"     // a client's links are cut each other second
+	// Hush is no fault and is never drawn: nobody asks anything for a while, so that what was lost
+	// last is not found by what comes behind it.
+	Hush Kind = "hush"
 )
 
-// Kinds are all kinds.
+// Kinds are all kinds that can be drawn.
 func Kinds() []Kind {
 	return []Kind{KillIt, TermIt, Freeze, Part, OneWay, Slow, StepDown, All, Two, HalfOpen, Reset, Flap}
 }

@@ -18,10 +18,24 @@ const (
 	Leader Scenario = "leader"
 	// Follower kills a follower again and again: nobody notices.
 	Follower Scenario = "follower"
+	// Cut cuts one edge after the other off from NATS, for less than its lease lasts, and nobody
+	// says anything more when the way is whole again: its clients keep their connections, and hear
+	// what was said meanwhile all the same.
+	Cut Scenario = "cut"
+	// Fence cuts an edge off for longer than its lease lasts: it lets go of its clients.
+	Fence Scenario = "fence"
+)
+
+// The times of those.
+const (
+	cutFor   = 10 * sec
+	hushed   = sec      // so long before the end of a cut
+	hushFor  = 11 * sec // longer than what was lost may take to be found
+	fenceFor = 36 * sec // longer than a lease
 )
 
 // Scenarios are all of them.
-func Scenarios() []Scenario { return []Scenario{Rolling, Leader, Follower} }
+func Scenarios() []Scenario { return []Scenario{Rolling, Leader, Follower, Cut, Fence} }
 
 // plan is the schedule, as far as it fits into length.
 func (s Scenario) plan(length time.Duration) []Planned {
@@ -58,6 +72,16 @@ func (s Scenario) plan(length time.Duration) []Planned {
 		for at := 5 * sec; add(Planned{At: at, For: 2 * sec, Kind: KillIt, Target: target}); {
 			at += 25 * sec
 		}
+	case Cut:
+		for at, n := 5*sec, 0; add(Planned{At: at, For: cutFor, Kind: Part, Target: edgeOf(1 + n%copies), lane: edgeLane}); n++ {
+			// A lane of its own: it goes on beyond the end of the cut.
+			add(Planned{At: at + cutFor - hushed, For: hushFor, Kind: Hush, Target: "clients", lane: clientLane})
+			at += 25 * sec
+		}
+	case Fence:
+		for at, n := 5*sec, 0; add(Planned{At: at, For: fenceFor, Kind: Part, Target: edgeOf(1 + n%copies), lane: edgeLane}); n++ {
+			at += 50 * sec
+		}
 	}
 	return plan
 }
@@ -80,5 +104,5 @@ func ParseScenario(name string) (Scenario, error) {
 			return s, nil
 		}
 	}
-	return "", fmt.Errorf("%q is no scenario: there are rolling, leader and follower", name)
+	return "", fmt.Errorf("%q is no scenario: there are rolling, leader, follower, cut and fence", name)
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gamehall/tools/check/history"
@@ -34,6 +35,7 @@ type Crowd struct {
 	wg      sync.WaitGroup
 
 	calm, quiet, leave chan struct{}
+	hushed             atomic.Int64 // until when nobody asks anything, in nanoseconds since 1970
 }
 
 // Start lets the players in, one after the other within a second. Who called calls Leave.
@@ -96,6 +98,12 @@ func (c *Crowd) Players() []*Player { return c.players }
 // Calm ends what players do to make it hard: no more connections dropped, nobody silent or
 // slow.
 func (c *Crowd) Calm() { close(c.calm) }
+
+// Hush has nobody begin anything for d: players hear on, and finish what they have begun.
+func (c *Crowd) Hush(d time.Duration) { c.hushed.Store(time.Now().Add(d).UnixNano()) }
+
+// hush is for how long nobody is to begin anything.
+func (c *Crowd) hush() time.Duration { return time.Until(time.Unix(0, c.hushed.Load())) }
 
 // Quiet ends the asking, and returns once every player is signed in with no command under way,
 // all have heard the lobby and the game equally far, and nothing has come for settled. It fails with what is

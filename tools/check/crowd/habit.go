@@ -152,6 +152,23 @@ func (p *Player) think(ctx context.Context, c *connection) bool {
 	defer t.Stop()
 	select {
 	case <-t.C:
+		if more := p.crowd.hush(); more > 0 {
+			return p.hushed(ctx, c, more)
+		}
+		return true
+	case <-c.gone:
+	case <-p.crowd.quiet:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// hushed waits for the end of a hush, and a moment more, for not all are to speak at once.
+func (p *Player) hushed(ctx context.Context, c *connection, d time.Duration) bool {
+	t := time.NewTimer(d + p.some(time.Second))
+	defer t.Stop()
+	select {
+	case <-t.C:
 		return true
 	case <-c.gone:
 	case <-p.crowd.quiet:

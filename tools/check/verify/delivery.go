@@ -233,6 +233,7 @@ func (c *checker) delivered(p *part, e history.Event, stored *entry) {
 	if stored.at <= p.from || p.stint.paused(stored.at, e.T) {
 		return
 	}
+	c.inTime(p, e, stored)
 	took := max(0, e.T-stored.at)
 	if took > second/10 && c.faulty(stored.at, e.T, 5*time.Second, func(f history.Fault) bool {
 		return onTheWay(f, p.stint.client, p.stint.edge)

@@ -123,11 +123,11 @@ type Latency struct {
 // Window is what was seen while a fault was at work, and for 15 s after.
 type Window struct {
 	Fault       history.Fault `json:"fault"`
-	Acked       int           `json:"acked"`                    // lines
-	AckGap      time.Duration `json:"ack_gap"`      // the longest time without an acknowledgement while a line waited for one
-	DeliveryGap time.Duration `json:"delivery_gap"` // the longest time from storing to delivery, to a member that listened
-	Member      string        `json:"member,omitzero"`          // whose that was
-	Lost        int           `json:"lost"`                     // connections that ended, other than by their clients
+	Acked       int           `json:"acked"`           // lines
+	AckGap      time.Duration `json:"ack_gap"`         // the longest time without an acknowledgement while a line waited for one
+	DeliveryGap time.Duration `json:"delivery_gap"`    // the longest time from storing to delivery, to a member that listened
+	Member      string        `json:"member,omitzero"` // whose that was
+	Lost        int           `json:"lost"`            // connections that ended, other than by their clients
 }
 
 // Report is the outcome of [Check].

@@ -80,6 +80,7 @@ func (c *checker) checkWindows() {
 	}
 	c.elections()
 	c.fences()
+	c.letGo()
 }
 
 // electionMost is how long a lost leader may stop writes (N3).
@@ -137,6 +138,60 @@ func (c *checker) fences() {
 		if without := c.withoutNATS(s.to); without < time.Duration(c.settings.Fence-c.settings.Renew) {
 			c.violate(Violation{ID: F1, Client: s.client, T: s.to, Text: fmt.Sprintf("%s closed its clients as if it were cut off, the connection %d of %s among them: NATS was in trouble for %s at most", s.edge, s.n, s.client, short(without))})
 		}
+	}
+}
+
+// letGo looks at the connections of an edge that was cut off from NATS for longer than it may go
+// on without a renewal: those that had a session when that began must be closed in time.
+func (c *checker) letGo() {
+	const slack = 4 * second // it looks once a second, and tells its clients then
+	for _, f := range c.run.Faults {
+		edge, from, found := strings.Cut(f.Target, "/")
+		limit := f.From + int64(c.settings.Fence) + slack
+		if f.Kind != history.Blackhole || !found || from != "nats" || !slices.Contains(c.settings.Edges, edge) || f.To < limit {
+			continue
+		}
+		for _, s := range c.stints {
+			if s.edge != edge || s.from > f.From || s.proof < f.From {
+				continue
+			}
+			c.report.look(F1, 1)
+			if last := min(s.proof, f.To); last > limit && !s.paused(f.From, last) {
+				c.violate(Violation{ID: F1, Client: s.client, T: last, Text: fmt.Sprintf("%s was cut off from NATS, and still served the connection %d of %s after %s", edge, s.n, s.client, since(last, f.From))})
+			}
+		}
+	}
+}
+
+// lateMost is how long a line may take to somebody who listens and to whom nothing stands in the
+// way: an edge looks once a second for what it has lost, and may be busy.
+const lateMost = 6 * time.Second
+
+// inTime looks at a line that came to somebody who listened all the while: when the edge or NATS
+// was in trouble it may be late, but not by much when that is over.
+func (c *checker) inTime(p *part, e history.Event, stored *entry) {
+	c.report.look(F1, 1)
+	if e.T-stored.at <= int64(lateMost) {
+		return
+	}
+	from := stored.at
+	for _, f := range c.run.Faults {
+		end := f.To
+		if end == 0 {
+			end = c.run.End
+		}
+		switch {
+		case amongNATS(f):
+			end += int64(electionMost)
+		case !of(f, p.stint.edge) && !onTheWay(f, p.stint.client, p.stint.edge):
+			continue
+		}
+		if f.From <= e.T {
+			from = max(from, end)
+		}
+	}
+	if late := e.T - from; late > int64(lateMost) {
+		c.at(F1, p, e, "the event %d of %s came %s after it was stored, and %s after what stood in its way", e.Seq, e.Channel, since(e.T, stored.at), since(e.T, from))
 	}
 }
 
