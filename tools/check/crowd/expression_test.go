@@ -26,6 +26,26 @@ func TestExpression(t *testing.T) {
 	}
 }
 
+// TestFools knows the well-known one: 7/(1-2/3) is 21, and not with float64.
+func TestFools(t *testing.T) {
+	t.Parallel()
+	draw := rand.New(rand.NewPCG(1, 2))
+	var e term
+	found := false
+	for tries := 0; !found && tries < 50; tries++ { // one in some thousand draws
+		e, found = look(draw, []int{1, 2, 3, 7}, func(t term) bool { return t.value.RatString() == "21" && t.fools() })
+	}
+	if !found {
+		t.Fatal("no expression of 1 2 3 7 is 21 and something else for float64")
+	}
+	if e.float == 21 {
+		t.Errorf("%s is 21 for float64, too", e.text)
+	}
+	if whole, _ := look(draw, []int{1, 2, 3, 7}, func(t term) bool { return t.text == "((1+2)+3)+7" }); whole.fools() {
+		t.Errorf("float64 is wrong about %s: %v", whole.text, whole.float)
+	}
+}
+
 // exact evaluates with rational numbers: as floats, constants of Go divide exactly.
 func exact(t *testing.T, expr string) constant.Value {
 	t.Helper()
