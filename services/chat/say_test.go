@@ -103,6 +103,10 @@ func TestSayNeedsALiveSession(t *testing.T) {
 	old := ann
 	ns.SignOut(t, ann)
 	ann = ns.SignIn(t, "ann", "edge2")
+	natstest.Eventually(t, "the mirror of the sessions, which is some milliseconds behind", func() bool {
+		_, err := chatapi.History.Call(bus.AsSession(natstest.Context(t), "ann", old.Session), nc, chatapi.HistoryRequest{})
+		return fault.CodeOf(err) == fault.NotSignedIn
+	})
 	for who, ctx := range map[string]struct{ user, session string }{
 		"nobody":                {"", ""},
 		"never signed in":       {"bob", ann.Session},
