@@ -82,6 +82,7 @@ func Run(ctx context.Context, o Options) (out Outcome, err error) {
 	}
 	missing, err := o.Scenario.shown(out.History, out.Report, o.Out)
 	out.Problems = append(out.Problems, missing...)
+	out.Report.Verdict = out.Verdict() // what is told last
 	return out, err
 }
 
