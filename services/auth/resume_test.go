@@ -272,6 +272,7 @@ func TestResumeSpentToken(t *testing.T) {
 		silent bool // as the edge or the detach says
 		stands bool // the edge says that the connection stands
 		lost   bool // the edge is dead
+		leased bool // and its lease still stands
 		code   fault.Code
 	}{
 		"gone, sent nothing":                  {gone: true, silent: true},
@@ -281,13 +282,16 @@ func TestResumeSpentToken(t *testing.T) {
 		"stands, sent nothing":                {stands: true, silent: true, code: fault.Unavailable},
 		"stands, sent something":              {stands: true, code: fault.BadToken},
 		"its edge is dead":                    {lost: true},
+		"its edge has just died":              {lost: true, leased: true},
 		"its edge is dead, after it was told": {gone: true, lost: true, code: fault.BadToken},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			ns, _, nc, _ := setUp(t)
-			if !tt.lost {
+			if !tt.lost || tt.leased {
 				lease(t, ns, "e2")
+			}
+			if !tt.lost {
 				natstest.Answer(t, ns, edgeapi.Alive.To("e2"), func(_ context.Context, req edgeapi.AliveRequest) (edgeapi.AliveResponse, error) {
 					if req.Conn != "c2" {
 						t.Errorf("asked for connection %s", req.Conn)
