@@ -32,6 +32,8 @@ var Defects = []Defect{
 	{"answers-in-memory", verify.G3, "answers are lost with their service", answersInMemory},
 	{"double-online", verify.O1, "online time is counted twice", doubleOnline},
 	{"short-fence", verify.F1, "edges let go of their clients while NATS elects a leader", shortFence},
+	{"cut-off", verify.F1, "an edge that is cut off from NATS goes on serving its clients", cutOff},
+	{"found-late", verify.F1, "a line that was lost on its way is found much later", foundLate},
 	{"power-loss", verify.I7, "what was acknowledged last is gone after a power loss", powerLoss},
 
 	{"clock-order", verify.I4, "a line is put before one that was there when it was said", clockOrder},
@@ -456,6 +458,41 @@ func shrinkingOnline(r *run) bool {
 		r.event(p).Seconds /= 3
 	}
 	return found
+}
+
+// cutOff makes the run one in which an edge was cut off all the while that it served somebody.
+func cutOff(r *run) bool {
+	for _, p := range r.shuffled(func(e history.Event) bool { return e.Type == history.OK && e.F == history.SignIn }) {
+		begun, last := r.event(p), int64(0)
+		for _, e := range r.files[p.client] {
+			if e.Conn == begun.Conn && e.Session == begun.Session && (e.Type == history.OK || e.Type == history.Recv) {
+				last = e.T
+			}
+		}
+		if last-begun.T > 36*second {
+			r.run.Faults = append(r.run.Faults, history.Fault{Kind: history.Blackhole, Target: begun.Edge + "/nats", From: begun.T + second, To: last})
+			return true
+		}
+	}
+	return false
+}
+
+// foundLate makes a line that came at once one that had been stored long before.
+func foundLate(r *run) bool {
+	for _, p := range r.shuffled(func(e history.Event) bool { return e.Type == history.Recv && e.F == event.Chat && e.Seq != 0 }) {
+		e := r.event(p)
+		begun := slices.IndexFunc(r.files[p.client], func(in history.Event) bool { return in.Conn == e.Conn })
+		if !r.quiet(p) || e.T-r.files[p.client][begun].T < 30*second {
+			continue
+		}
+		for i := range r.log {
+			if m := &r.log[i]; m.Stream == events && m.Seq == e.Seq {
+				m.Time = m.Time.Add(-20 * time.Second)
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func shortFence(r *run) bool {

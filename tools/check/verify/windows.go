@@ -152,8 +152,8 @@ func (c *checker) letGo() {
 			continue
 		}
 		for _, s := range c.stints {
-			if s.edge != edge || s.from > f.From || s.proof < f.From {
-				continue
+			if s.edge != edge || s.proof < f.From || !slices.ContainsFunc(s.parts, func(p *part) bool { return p.from <= f.From && (p.to == 0 || p.to > limit) }) {
+				continue // it had no session then: who is in none may go on asking for one
 			}
 			c.report.look(F1, 1)
 			if last := min(s.proof, f.To); last > limit && !s.paused(f.From, last) {
