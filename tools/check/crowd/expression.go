@@ -26,20 +26,20 @@ func expression(draw *rand.Rand, numbers []int) string {
 	if len(numbers) != 4 {
 		return "1+2+3+4"
 	}
-	switch draw.IntN(12) {
-	case 0:
+	switch n := draw.IntN(36); {
+	case n < 3:
 		return "1+"
-	case 1:
+	case n < 6:
 		return strconv.Itoa(numbers[0]) + "+99"
-	case 2: // seldom, for it ends the round, and others are to answer, too
+	case n == 6: // seldom, for it ends the round, and others are to answer, too
 		if t, found := look(draw, numbers, func(t term) bool { return t.value.Cmp(big.NewRat(21, 1)) == 0 }); found {
 			return t.text
 		}
-	case 3, 4:
+	case n < 12:
 		if t, found := look(draw, numbers, func(t term) bool { return t.value.Cmp(big.NewRat(21, 1)) > 0 }); found {
 			return t.text
 		}
-	case 5, 6, 7:
+	case n < 21:
 		if t, found := look(draw, numbers, term.fools); found {
 			return t.text
 		}
