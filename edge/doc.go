@@ -29,14 +29,25 @@
 // # The fan-out
 //
 // An event is encoded once per dialect and appended to its channel's log; a session is a
-// cursor into that. A few writers, one a processor, each own a share of the connections:
-// news of a channel wake a writer once, and it sends each session everything that it has
-// not had in one write. A write never waits: a socket that is full gets a goroutine of its
-// own until it has caught up, and a batch that went out in part is finished before another
-// begins. An idle connection holds no buffer and no goroutine: an epoll set of the edge's own
-// waits for all of them ([poller]; where there is no epoll, and with TLS, a goroutine each).
-// Chunks of a log that every cursor has passed are garbage, but for those of the last events,
-// whose places a channel remembers for who joins.
+// cursor into that. A few writers, one for two processors, each own a share of the connections:
+// news of a channel wake a writer once, and it makes a round, in which it sends each session
+// everything that it has not had in one write. A write never waits: a socket that is full gets a
+// goroutine of its own until it has caught up, and a batch that went out in part is finished
+// before another begins.
+//
+// A write to a socket costs some 5 µs of the kernel's time, whether it sends one line or fifty,
+// so what a delivery costs is how many lines share a write. When something was told while a round
+// went on, the writer rests after it for three times as long as it took, 10 ms at most ([restShare],
+// [restMost]), and sends what came meanwhile with the next. Below that pace no line waits. With 1,000
+// clients and 64 lines in flight a delivery took 0.90 µs of all processes' time without the rest,
+// and 0.33 µs with it, the line's way through NATS and its storing included
+// (hall load --column fan-out-1000, with the data in memory).
+//
+// An idle connection holds no buffer and no goroutine: an epoll set of the edge's own waits for
+// all of them ([poller]; where there is no epoll, and with TLS, a goroutine each). 2,000 idle
+// connections held 20 MB of stacks before, and hold 2 MB now. Chunks of a log that every cursor
+// has passed are garbage, but for those of the last events, whose places a channel remembers for
+// who joins.
 //
 // # Who owns what
 //
