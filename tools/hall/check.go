@@ -20,7 +20,7 @@ type checkCommand struct {
 	For      time.Duration `default:"1m" placeholder:"D" help:"How long faults are injected (${default}); the start, the end and the verdict take half a minute each, and a scenario that comes to an end takes as long as it takes."`
 	Clients  int           `default:"24" placeholder:"N" help:"Players (${default})."`
 	Faults   []string      `default:"everything" placeholder:"KIND" help:"Kinds of faults: kill, term, stop, cut, oneway, delay, stepdown, all, two, halfopen, reset, flap; everything, none, or -KIND for all but some (${default})."`
-	Scenario string        `placeholder:"NAME" help:"A fixed schedule instead: rolling, leader or follower."`
+	Scenario string        `placeholder:"NAME" help:"A fixed schedule instead: rolling, leader, follower, cut or fence."`
 	DB       string        `name:"db" placeholder:"URL" help:"postgres://… for auth, account and game21 (SQLite)."`
 	Keep     string        `type:"folder" placeholder:"DIR" help:"Run in this folder, which must be new or empty, and leave everything there (a temporary one, which stays when the run fails)."`
 	JSON     string        `name:"json" type:"path" placeholder:"FILE" help:"Write the report there, too."`
