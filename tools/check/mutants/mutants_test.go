@@ -1,7 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"gamehall/tools/check/verify"
@@ -33,6 +37,26 @@ func TestPatches(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// README tells of each mutant how it is run and what finds it.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := mutants(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		flags, _, _ := strings.Cut(strings.Join(m.flags, " "), " --seed")
+		row := regexp.MustCompile(fmt.Sprintf("(?m)^\\| `%s` \\|.*\\| `%s` \\| .*%s.* \\|$", m.name, regexp.QuoteMeta(flags), m.caught[0]))
+		if !row.Match(text) {
+			t.Errorf("README has no row of %s with %s and %s", m.name, flags, m.caught[0])
+		}
 	}
 }
 
