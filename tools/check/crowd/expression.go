@@ -39,7 +39,7 @@ func expression(draw *rand.Rand, numbers []int) string {
 		if t, found := look(draw, numbers, func(t term) bool { return t.value.Cmp(big.NewRat(21, 1)) > 0 }); found {
 			return t.text
 		}
-	case n < 21:
+	case n < 24:
 		if t, found := look(draw, numbers, term.fools); found {
 			return t.text
 		}
@@ -72,7 +72,8 @@ func any21(draw *rand.Rand, numbers []int) (term, bool) {
 	for len(terms) > 1 {
 		draw.Shuffle(len(terms), func(i, j int) { terms[i], terms[j] = terms[j], terms[i] })
 		a, b := terms[0], terms[1]
-		v, f := new(big.Rat), 0.0
+		v := new(big.Rat)
+		var f float64
 		op := "+-*/"[draw.IntN(4)]
 		switch op {
 		case '+':

@@ -22,10 +22,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	controls := flag.Bool("controls", false, "before each mutant, run its check without it")
 	flag.Parse()
-	if err := try(ctx, os.Stdout, flag.Args(), *controls); err != nil {
+	err := try(ctx, os.Stdout, flag.Args(), *controls)
+	stop()
+	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
@@ -134,7 +135,7 @@ func (m mutant) check(ctx context.Context, root string) (o outcome, err error) {
 	if err := build(ctx, root, overlay, binary, "./tools/hall"); err != nil {
 		return o, err
 	}
-	log, err := os.Create(filepath.Join(o.folder, "check.log")) //nolint:gosec // our own folder
+	log, err := os.Create(filepath.Join(o.folder, "check.log"))
 	if err != nil {
 		return o, err
 	}
@@ -152,9 +153,10 @@ func (m mutant) check(ctx context.Context, root string) (o outcome, err error) {
 		return o, context.Cause(ctx)
 	}
 	o.exit = cmd.ProcessState.ExitCode()
-	data, err := os.ReadFile(report) //nolint:gosec // the one that was asked for
+	data, err := os.ReadFile(report)
 	if err != nil {
 		return o, fmt.Errorf("the check did not come to an end, see %s: %w", log.Name(), err)
 	}
-	return o, json.Unmarshal(data, &o)
+	err = json.Unmarshal(data, &o)
+	return o, err
 }

@@ -74,7 +74,7 @@ func read(file string) (mutant, error) {
 		}
 	}
 	if m.says = strings.Join(says, " "); m.says == "" || len(m.flags) == 0 || len(m.caught) == 0 {
-		return mutant{}, errors.New("its head must say what it is, Check: and Caught:")
+		return mutant{}, errors.New("its head must say what it is, how it is checked (Check:) and what finds it (Caught:)")
 	}
 	return m, nil
 }
@@ -133,7 +133,7 @@ func (m mutant) files(ctx context.Context, scratch string) ([]string, error) {
 // git runs git in dir, which is no part of whatever repository may be around it: there git would
 // pass over what does not belong to it.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd := exec.CommandContext(ctx, "git", args...) //nolint:gosec // the arguments are our own
 	cmd.Dir = dir
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") }),
 		"GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
