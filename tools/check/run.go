@@ -121,6 +121,7 @@ type checking struct {
 	admin    *admin
 	crowd    *crowd.Crowd
 	folder   *history.Folder
+	spy      spy
 	plan     []Planned
 	about    history.Run
 	problems []error
@@ -144,6 +145,9 @@ func (c *checking) run(ctx context.Context) (err error) {
 		return err
 	}
 	if c.admin, err = c.hall.connect(c.hall.kind("nats")...); err != nil {
+		return err
+	}
+	if err := c.spy.listen(c.admin); err != nil {
 		return err
 	}
 	c.tell("it serves after %.1fs; %d clients come in, faults for %s with the seed %d", time.Since(begun).Seconds(), c.o.Clients, c.o.For, c.o.Seed)
@@ -220,6 +224,10 @@ func (c *checking) end(ctx context.Context) error {
 	c.problem(c.hall.drain(c.hall.kind("nats")))
 	c.tell("drained")
 	c.about.Exits = c.hall.exits()
+	var err error
+	if c.about.Whispers, err = c.spy.carried(c.hall); err != nil {
+		return err
+	}
 	if err := c.scan(); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type Run struct {
 	Exits    []Exit    `json:"exits,omitzero"`
 	Samples  []Sample  `json:"samples,omitzero"`
 	Findings []Finding `json:"findings,omitzero"`
+	Whispers []Carried `json:"whispers,omitzero"`
 	Nodes    []string  `json:"nodes"`            // whose streams were read: stream-<node>.jsonl
 	Scanned  []string  `json:"scanned,omitzero"` // the logs that were searched for findings
 }
@@ -93,6 +94,15 @@ type Exit struct {
 	Process string `json:"process"`
 	Status  string `json:"status"` // "exit status 0", "signal: killed"
 	Meant   bool   `json:"meant,omitzero"`
+}
+
+// Carried is a whisper that an edge was given, by its process's name, on its way to the user To. One
+// that is repeated is there once more; some are missing.
+type Carried struct {
+	T    int64  `json:"t"`
+	Edge string `json:"edge"`
+	To   string `json:"to"`
+	Text string `json:"text"`
 }
 
 // When a [Sample] was taken.

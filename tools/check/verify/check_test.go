@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gamehall/tools/check/history"
 	"gamehall/tools/check/model"
 	"gamehall/tools/check/verify"
 )
@@ -47,4 +48,40 @@ func TestNoFalseAlarm(t *testing.T) {
 			t.Fatal(text.String())
 		}
 	})
+}
+
+// A whisper may be given to the edge that has its target, and to no other one.
+func TestCarried(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		bad  bool
+	}{{"where its target is", false}, {"elsewhere", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := model.Run(7, model.Size{})
+			client := h.Clients()[0]
+			events, err := h.Events(client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range events {
+				if e.Type != history.OK || e.F != history.SignIn {
+					continue
+				}
+				edge := e.Edge
+				if tt.bad {
+					edge = "edge-99"
+				}
+				h.Run.Whispers = append(h.Run.Whispers, history.Carried{T: e.T + int64(time.Second), Edge: edge, To: e.User, Text: "hi"})
+			}
+			report, err := verify.Check(h, verify.Standard())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Has(verify.I9) != tt.bad || len(h.Run.Whispers) == 0 {
+				t.Errorf("I9 of %d whispers is broken: %t", len(h.Run.Whispers), report.Has(verify.I9))
+			}
+		})
+	}
 }

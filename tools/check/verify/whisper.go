@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"gamehall/tools/check/history"
 )
@@ -16,6 +17,7 @@ type hearing struct {
 // checkWhispers is I9: a whisper comes to its target alone, once if it was acknowledged, at
 // most once if nobody knows (but see edgeForgot), never if it was refused.
 func (c *checker) checkWhispers() {
+	c.checkCarried()
 	for text, list := range c.heard {
 		cmd := c.byText[text]
 		n := 0
@@ -71,6 +73,34 @@ func (c *checker) edgeForgot(cmd *command, list []hearing, h hearing) bool {
 		}
 	}
 	return false
+}
+
+// longAgo is for how long an edge may be asked for somebody whose connection there is gone: its
+// session waits for it, then its edge's lease has to expire, and be seen to have.
+const longAgo = 90 * second
+
+// checkCarried looks at what edges were given: a whisper goes to the edge that has its target, and
+// no other one gets to know it.
+func (c *checker) checkCarried() {
+	type stay struct {
+		edge     string
+		from, to int64
+	}
+	stays := map[string][]stay{} // by user
+	for _, o := range c.ops {
+		if (o.in.F == history.SignIn || o.in.F == history.Resume) && (o.ok() || o.unknown()) {
+			user := fold(o.user)
+			stays[user] = append(stays[user], stay{o.stint.edge, o.in.T, o.stint.to})
+		}
+	}
+	for _, w := range c.run.Whispers {
+		c.report.look(I9, 1)
+		if !slices.ContainsFunc(stays[fold(w.To)], func(s stay) bool {
+			return s.edge == w.Edge && s.from <= w.T && s.to+longAgo >= w.T
+		}) {
+			c.violate(Violation{ID: I9, T: w.T, Text: fmt.Sprintf("the whisper %q to %s was given to %s, where its target was not", w.Text, w.To, w.Edge)})
+		}
+	}
 }
 
 func (c *checker) came(cmd *command) (n int) {
