@@ -22,6 +22,7 @@ type mutant struct {
 	flags  []string
 	caught []verify.ID // one of them must be broken
 	patch  string      // the file, an absolute path; empty is the hall as it is
+	short  bool        // a run of the hall as it is may have too few commands to pass
 }
 
 // control is the hall without a defect: all kinds of faults, and nothing may be found.

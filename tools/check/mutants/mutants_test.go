@@ -75,6 +75,9 @@ func TestJudge(t *testing.T) {
 		{name: "caught for something else", m: m, o: outcome{Verdict: verify.Violated, exit: 1, Broken: map[verify.ID]int{verify.H1: 1}}, bad: true},
 		{name: "a process misbehaved", m: m, o: outcome{Verdict: verify.Passed, exit: 1}, bad: true},
 		{name: "control", m: control(), o: outcome{Verdict: verify.Passed}},
+		{name: "invalid control", m: control(), o: outcome{Verdict: verify.Invalid, exit: 3}, bad: true},
+		{name: "short control", m: mutant{short: true}, o: outcome{Verdict: verify.Invalid, exit: 3}},
+		{name: "short control with a violation", m: mutant{short: true}, o: outcome{Verdict: verify.Violated, exit: 1}, bad: true},
 		{name: "control with a violation", m: control(), o: outcome{Verdict: verify.Violated, exit: 1}, bad: true},
 	}
 	for _, tt := range tests {
