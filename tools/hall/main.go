@@ -72,7 +72,7 @@ func hall(args []string, stdout, stderr io.Writer) int {
 	// Whoever closed standard error cannot be told of it.
 	_, _ = fmt.Fprintln(stderr, "hall:", err)
 	if errors.As(err, new(usageError)) {
-		_, _ = fmt.Fprintln(stderr, "hall: see hall --help, hall up --help, hall run --help, hall nats --help, hall client --help, hall check --help")
+		_, _ = fmt.Fprintln(stderr, "hall: hall --help lists the commands, hall COMMAND --help tells the flags of one")
 		return exitUsage
 	}
 	if errors.Is(err, errInvalid) {
