@@ -213,7 +213,7 @@ func (c *checker) rooms(p *part, told map[string][]history.Event) {
 		}
 		if whole && s.left != nil {
 			// Where its end is known it is not a matter of time.
-			c.slice(&part{session: p.session, stint: p.stint, begin: p.begin, to: p.to, quit: p.begin}, s.channel, s.joined.seq, start, s.left, mine, true)
+			c.slice(&part{session: p.session, stint: p.stint, begin: p.begin, from: p.from, to: p.to, quit: p.begin}, s.channel, s.joined.seq, start, s.left, mine, true)
 			continue
 		}
 		c.slice(p, s.channel, s.joined.seq, start, s.left, mine, whole)
