@@ -82,15 +82,22 @@ func tell(ctx context.Context, out io.Writer, root string, m mutant) error {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
 	_, _ = fmt.Fprintf(out, "  %s after %.0f s%s\n", o.Verdict, time.Since(begun).Seconds(), o.broken())
+	for _, v := range o.Violations {
+		if slices.Contains(m.caught, v.ID) {
+			_, _ = fmt.Fprintf(out, "  %s: %s\n", v.ID, v.Text)
+			break
+		}
+	}
 	return nil
 }
 
 // outcome is what hall check wrote, and its exit code.
 type outcome struct {
-	Verdict verify.Verdict    `json:"verdict"`
-	Broken  map[verify.ID]int `json:"broken"`
-	exit    int
-	folder  string
+	Verdict    verify.Verdict     `json:"verdict"`
+	Broken     map[verify.ID]int  `json:"broken"`
+	Violations []verify.Violation `json:"violations"`
+	exit       int
+	folder     string
 }
 
 // broken tells what was found.
