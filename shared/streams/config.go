@@ -190,7 +190,11 @@ func drift(have, want jetstream.StreamConfig) error {
 		if slices.Contains(notCompared, field) || reflect.DeepEqual(is, asked) {
 			continue
 		}
-		differs = append(differs, fmt.Sprintf("%s is %s and this version needs %s", field, shown(h.Field(i)), shown(w.Field(i))))
+		need := "this version needs " + shown(w.Field(i))
+		if field == "Replicas" {
+			need = fmt.Sprintf("this was started for %s: start it with --replicas %s", shown(w.Field(i)), shown(h.Field(i)))
+		}
+		differs = append(differs, fmt.Sprintf("%s is %s and %s", field, shown(h.Field(i)), need))
 	}
 	if differs != nil {
 		return fmt.Errorf("it exists otherwise and was not touched: %s", strings.Join(differs, "; "))

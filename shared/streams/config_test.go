@@ -155,6 +155,10 @@ func TestEnsureWithOtherOptions(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "MaxAge is 720h0m0s and this version needs 1h0m0s") {
 		t.Errorf("ensure with another age: %v", err)
 	}
+	err = streams.Ensure(natstest.Context(t), js, streams.Options{Replicas: 3})
+	if err == nil || !strings.Contains(err.Error(), "this was started for 3: start it with --replicas 1") {
+		t.Errorf("ensure with more replicas: %v", err)
+	}
 }
 
 // Three replicas on one node: for good, and told.
