@@ -115,7 +115,8 @@ func (o outcome) broken() string {
 func (m mutant) judge(o outcome) error {
 	found := slices.ContainsFunc(m.caught, func(id verify.ID) bool { return o.Broken[id] > 0 })
 	switch {
-	case m.patch == "" && o.exit != 0 && !(m.short && o.Verdict == verify.Invalid):
+	case m.short && o.Verdict == verify.Invalid: // nothing was found, in what there was
+	case m.patch == "" && o.exit != 0:
 		return fmt.Errorf("the hall as it is did not pass: %s%s; all of it is in %s", o.Verdict, o.broken(), o.folder)
 	case m.patch != "" && (o.exit != 1 || !found):
 		return fmt.Errorf("it was not caught: %s (exit code %d)%s; all of it is in %s", o.Verdict, o.exit, o.broken(), o.folder)
