@@ -11,6 +11,9 @@
 // until they have heard everything, the processes are drained, and the streams are read from
 // each NATS server. Package verify then judges the history.
 //
+// What clients cannot see is heard by a spy: which edge is given which whisper. That a run would
+// notice a defect of the hall is tried by package mutants.
+//
 // The same seed gives the same schedule. The hall's own timing is the machine's, so a run that
 // failed need not fail again; its folder is kept.
 package check

@@ -27,7 +27,7 @@ type mutant struct {
 
 // control is the hall without a defect: all kinds of faults, and nothing may be found.
 func control() mutant {
-	return mutant{name: "control", says: "The hall as it is.", flags: strings.Fields("--for 45s --seed 1")}
+	return mutant{name: "control", says: "The hall as it is.", flags: strings.Fields("--for 1m --clients 32 --seed 1")}
 }
 
 // mutants reads the patches of a folder, by their names.
