@@ -152,6 +152,7 @@ func build(ctx context.Context, root, overlay, output string, packages ...string
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...) //nolint:gosec // the arguments are our own
 	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as the program is built, and most of it is in the cache
 	_, err := run(cmd)
 	return err
 }
