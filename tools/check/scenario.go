@@ -30,7 +30,7 @@ const (
 const (
 	cutFor   = 10 * sec
 	hushed   = sec      // so long before the end of a cut
-	hushFor  = 11 * sec // longer than what was lost may take to be found
+	hushFor  = 12 * sec // longer than what was lost may take to be found
 	fenceFor = 36 * sec // longer than a lease
 )
 
@@ -76,7 +76,7 @@ func (s Scenario) plan(length time.Duration) []Planned {
 		for at, n := 5*sec, 0; add(Planned{At: at, For: cutFor, Kind: Part, Target: edgeOf(1 + n%copies), lane: edgeLane}); n++ {
 			// A lane of its own: it goes on beyond the end of the cut.
 			add(Planned{At: at + cutFor - hushed, For: hushFor, Kind: Hush, Target: "clients", lane: clientLane})
-			at += 25 * sec
+			at += 20 * sec
 		}
 	case Fence:
 		for at, n := 5*sec, 0; add(Planned{At: at, For: fenceFor, Kind: Part, Target: edgeOf(1 + n%copies), lane: edgeLane}); n++ {
