@@ -201,7 +201,7 @@ func (h *hall) drain(names []string) error {
 				errs[i] = fmt.Errorf("%s does not run any more: %s", name, h.processes[name].state())
 				return
 			}
-			_, errs[i] = h.processes[name].stop(drainWithin)
+			_, errs[i] = h.processes[name].stop()
 		})
 	}
 	all.Wait()

@@ -174,7 +174,7 @@ func (in *injector) down(ctx context.Context, f Planned, name string) {
 	p := in.hall.processes[name]
 	if f.Kind == TermIt {
 		alone := in.alone()
-		took, err := p.stop(drainWithin)
+		took, err := p.stop()
 		switch {
 		case err == nil:
 		case alone && in.alone():

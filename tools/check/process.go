@@ -125,8 +125,8 @@ func (p *process) end() <-chan struct{} {
 	return p.ended
 }
 
-// stop asks the process to end and waits. It gives the time that took; after within it kills.
-func (p *process) stop(within time.Duration) (time.Duration, error) {
+// stop asks the process to end and waits. It gives the time that took; after drainWithin it kills.
+func (p *process) stop() (time.Duration, error) {
 	ended := p.end()
 	if ended == nil || done(ended) {
 		return 0, nil
@@ -135,12 +135,12 @@ func (p *process) stop(within time.Duration) (time.Duration, error) {
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return 0, err
 	}
-	t := time.NewTimer(within)
+	t := time.NewTimer(drainWithin)
 	defer t.Stop()
 	select {
 	case <-ended:
 	case <-t.C:
-		return time.Since(begun), errors.Join(fmt.Errorf("%s did not end within %s of SIGTERM", p.name, within), p.kill())
+		return time.Since(begun), errors.Join(fmt.Errorf("%s did not end within %s of SIGTERM", p.name, drainWithin), p.kill())
 	}
 	took := time.Since(begun)
 	p.mu.Lock()
