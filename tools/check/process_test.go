@@ -39,7 +39,7 @@ func TestProcess(t *testing.T) {
 			}
 		}
 	}
-	if _, err := p.stop(10 * time.Second); err != nil {
+	if _, err := p.stop(); err != nil {
 		t.Error(err)
 	}
 	if p.pid() != 0 {
