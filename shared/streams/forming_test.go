@@ -40,6 +40,14 @@ func TestEnsureWhileClusterForms(t *testing.T) {
 			}
 		}
 	}
+	// Servers that have never agreed on a leader do not go on without the third.
+	err := streams.Retry(ctx, func(ctx context.Context) error {
+		_, err := c.JetStream(t).AccountInfo(ctx)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("the cluster has no leader: %v", err)
+	}
 	c.Nodes[2].Stop(t)
 	done := ensure(connect(4))
 	good(done) // two are enough to agree

@@ -66,6 +66,11 @@ func (p parts) serve(ctx context.Context, names []string, opened func(addresses)
 			return err
 		}
 		shared, err := session.Share(ctx, dialer, streams.Options{Replicas: p.flags.Replicas}, p.log)
+		if ctx.Err() != nil {
+			shared.Close()
+			p.log.Info("stopping before the start was complete")
+			return nil
+		}
 		if err != nil {
 			return err
 		}
