@@ -30,8 +30,7 @@ import (
 type neighbours struct {
 	onSignUp func(authapi.SignUpRequest) error
 	onSignIn func(context.Context, authapi.SignInRequest) error
-	onJoined func(user string) // after the hall was told and before the answer
-	mute     bool              // nobody answers a sign-in until serveSignIn
+	mute     bool // nobody answers a sign-in until serveSignIn
 	onSay    func(context.Context, string) error
 	status   game21api.StatusResponse // of the game
 
@@ -41,8 +40,16 @@ type neighbours struct {
 	ends chan string // who signed out, in order; "bob detached" may be resumed
 	away chan string // "ann away", "ann alive"
 
-	mu    sync.Mutex
-	rooms map[string]string // by user: the room
+	mu       sync.Mutex
+	rooms    map[string]string // by user: the room
+	onJoined func(user string) // after the hall was told and before the answer
+}
+
+// afterJoined sets what is done after the hall was told of a sign-in and before its answer.
+func (n *neighbours) afterJoined(do func(user string)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.onJoined = do
 }
 
 // server is one NATS server, or a cluster.
@@ -167,8 +174,11 @@ func (n *neighbours) signIn(ctx context.Context, r authapi.SignInRequest) (autha
 	}
 	seq, err := n.store(ctx, streams.LobbyChannel, fmt.Sprintf("joined.%s.%d", rec.UserID, rec.Epoch()),
 		event.Event{Kind: event.Joined, User: user, UserID: rec.UserID, Epoch: rec.Epoch()})
-	if n.onJoined != nil {
-		n.onJoined(user)
+	n.mu.Lock()
+	then := n.onJoined
+	n.mu.Unlock()
+	if then != nil {
+		then(user)
 	}
 	return authapi.SignInResponse{User: user, UserID: rec.UserID, Session: rec.Session, Epoch: rec.Epoch(), Seq: seq, Since: rec.Since}, err
 }

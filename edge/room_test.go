@@ -197,10 +197,10 @@ func TestEnteredEarly(t *testing.T) {
 	t.Parallel()
 	n := &neighbours{}
 	h := startWith(t, n, nil)
-	n.onJoined = func(user string) {
+	n.afterJoined(func(user string) {
 		h.enter(t, user, h.member(t, user, event.RoomJoined))
 		h.roomLine(t, "one")
-	}
+	})
 	ann := h.signIn(t, "ann")
 	ann.want("[den] somebody: one")
 	h.roomLine(t, "two")

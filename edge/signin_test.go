@@ -83,7 +83,7 @@ func TestSignInHearsFromItsJoinOn(t *testing.T) {
 	ends := time.Now().Add(100 * time.Second)
 	h.line(t, "before")
 	ann.want("somebody: before")
-	n.onJoined = func(string) {
+	n.afterJoined(func(string) {
 		h.line(t, "meanwhile")
 		seq := h.tell(t, streams.GameChannel, event.Event{Kind: event.Game21Started, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: ends})
 		n.status = game21api.StatusResponse{Open: true, Round: 7, Numbers: []int{2, 3, 5, 10}, EndsAt: ends, Seq: seq}
@@ -91,7 +91,7 @@ func TestSignInHearsFromItsJoinOn(t *testing.T) {
 		for range 3 {
 			ann.line()
 		}
-	}
+	})
 	bob := h.connect(t)
 	bob.send("/SIGNIN bob 123")
 	bob.want("system: welcome, bob")
@@ -271,13 +271,13 @@ func TestEndedBeforeWelcome(t *testing.T) {
 	n := &neighbours{}
 	h := startWith(t, n, nil)
 	bob := h.signIn(t, "bob")
-	n.onJoined = func(user string) {
+	n.afterJoined(func(user string) {
 		if _, err := n.tellLeft(natstest.Context(t), h.record(t, user)); err != nil {
 			t.Errorf("left: %v", err)
 		}
 		// Until the edge has had it.
 		bob.want("system: ann joined the hall", "system: ann left the hall")
-	}
+	})
 	ann := h.connect(t)
 	ann.send("/SIGNIN ann 123")
 	ann.want("system: the session could not begin, please try again")
