@@ -192,9 +192,12 @@ func (c *conn) confirm(s *session) error {
 	if c.current() != s { // signed out, or over already
 		return nil
 	}
+	c.mu.Lock()
+	away := c.away // which a heartbeat leaves as it is
+	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(c.edge.ctx, requestFor)
 	defer cancel()
-	_, err := authapi.Presence.Call(s.as(ctx), c.edge.nc, authapi.PresenceRequest{}, bus.Patience(requestFor))
+	_, err := authapi.Presence.Call(s.as(ctx), c.edge.nc, authapi.PresenceRequest{Away: away}, bus.Patience(requestFor))
 	if fault.CodeOf(err) == fault.NotSignedIn {
 		c.edge.log.Warn("a session was taken over while a command of it was under way", "user", s.user, "conn", c.id)
 		c.close(wire.SignedInElsewhere)

@@ -16,7 +16,7 @@ import (
 	"gamehall/shared/wire"
 )
 
-// session is a signed-in client. Its members but the last three never change.
+// session is a signed-in client. Its members before room never change once it is adopted.
 type session struct {
 	user      string
 	userID    string

@@ -62,11 +62,7 @@ type plainSocket struct{ raw syscall.RawConn }
 
 func (s *plainSocket) read(buf func() []byte, idle func()) (n int, err error) {
 	waited := s.raw.Read(func(fd uintptr) bool {
-		for {
-			if n, err = syscall.Read(int(fd), buf()); !errors.Is(err, syscall.EINTR) {
-				break
-			}
-		}
+		n, err = readOnce(fd, buf())
 		if errors.Is(err, syscall.EAGAIN) {
 			idle()
 			return false
@@ -82,14 +78,20 @@ func (s *plainSocket) read(buf func() []byte, idle func()) (n int, err error) {
 	return n, nil
 }
 
+// readOnce reads what has come; EAGAIN when that is nothing.
+func readOnce(fd uintptr, buf []byte) (n int, err error) {
+	for {
+		if n, err = syscall.Read(int(fd), buf); !errors.Is(err, syscall.EINTR) {
+			return n, err
+		}
+	}
+}
+
 // peek reads what has come, and fails with errIdle when that is nothing.
 func (s *plainSocket) peek(buf []byte) (n int, err error) {
 	waited := s.raw.Read(func(fd uintptr) bool {
-		for {
-			if n, err = syscall.Read(int(fd), buf); !errors.Is(err, syscall.EINTR) {
-				return true
-			}
-		}
+		n, err = readOnce(fd, buf)
+		return true
 	})
 	switch {
 	case waited != nil:

@@ -63,7 +63,8 @@ type callOptions struct {
 func Patience(d time.Duration) CallOption { return func(o *callOptions) { o.patience = d } }
 
 // Attempt gives the whole call d: the command is sent once, and again only while nobody is
-// there to take it, or when the server was lost that would have brought the answer. The handler's time ends with d, too.
+// there to take it, or when the server was lost that would have brought the answer. The
+// handler's time ends with d, too.
 func Attempt(d time.Duration) CallOption {
 	return func(o *callOptions) { o.attempt, o.patience, o.whole = d, d, true }
 }
@@ -82,8 +83,9 @@ var ErrNobody = errors.New("nobody serves it")
 // unknown, unless the error is also [ErrNobody]. A fault of the service is returned as it
 // is, an unavailable one too; but a refusal that may not last (somebody is offline, or in no
 // room) is not told while an earlier attempt has no answer, for whoever has that may carry the
-// command out yet: when none comes in time it is fault.Unavailable, too. The command id is [WithCommand]'s; in a handler that of its own
-// command, so a handler that calls one method of a user twice names two.
+// command out yet: when none comes in time it is fault.Unavailable, too. The command id is
+// [WithCommand]'s; in a handler that of its own command, so a handler that calls one method of a
+// user twice names two.
 func (m Method[Req, Resp]) Call(ctx context.Context, nc *nats.Conn, req Req, opts ...CallOption) (Resp, error) {
 	var resp Resp
 	o := callOptions{attempt: attemptFor}

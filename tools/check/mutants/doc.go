@@ -1,4 +1,4 @@
-// The mutants prove that hall check notices: a checker that never failed proves nothing.
+// Command mutants proves that hall check notices: a checker that never failed proves nothing.
 //
 // Each patch here puts one defect of FAULTS.md's list into the hall (an acknowledgement before
 // storing, a retry without the id, a judge that uses float64), and says in its head what that is,
