@@ -162,7 +162,7 @@ func (c *conn) do(cmd wire.Command) bool {
 	begun, of := time.Now(), c.current()
 	reply, err := todo.run(c, ctx, cmd)
 	if err == nil && of != nil && time.Since(begun) > c.edge.cfg.confirmAfter {
-		err = c.confirm(of)
+		err = c.confirm(ctx, of)
 	}
 	late.Stop()
 	c.edge.stored.tried(cmd.Type, err, time.Since(begun))
@@ -186,26 +186,40 @@ func (c *conn) do(cmd wire.Command) bool {
 
 // confirm asks auth whether the session is still the one of its user, before a command of it
 // that took long is answered with ok: whoever signs in elsewhere waits for this edge no longer than
-// a second, and from its welcome on the old session gets no ok. Fault: unavailable, as the
-// command's outcome cannot be told any more.
-func (c *conn) confirm(s *session) error {
-	if c.current() != s { // signed out, or over already
-		return nil
+// a second, and from its welcome on the old session gets no ok. For the same reason an answer counts
+// only when it came soon. It asks while the command has time, as what was done should be told.
+// Fault: unavailable, as the command's outcome cannot be told any more.
+func (c *conn) confirm(ctx context.Context, s *session) error {
+	until, _ := ctx.Deadline()
+	if least := time.Now().Add(requestFor); until.Before(least) {
+		until = least
 	}
+	for c.current() == s { // else signed out, or over already
+		err := c.present(s)
+		switch {
+		case err == nil:
+			return nil
+		case fault.CodeOf(err) == fault.NotSignedIn:
+			c.edge.log.Warn("a session was taken over while a command of it was under way", "user", s.user, "conn", c.id)
+			c.close(wire.SignedInElsewhere)
+		}
+		if fault.CodeOf(err) != fault.Unavailable || !time.Now().Before(until) || c.edge.ctx.Err() != nil {
+			return fault.New(fault.Unavailable, "the hall was interrupted, please try again")
+		}
+	}
+	return nil
+}
+
+// present asks auth whether s is still the session of its user, for as long as its answer would
+// count.
+func (c *conn) present(s *session) error {
 	c.mu.Lock()
 	away := c.away // which a heartbeat leaves as it is
 	c.mu.Unlock()
-	ctx, cancel := context.WithTimeout(c.edge.ctx, requestFor)
+	ctx, cancel := context.WithTimeout(c.edge.ctx, confirmAfter)
 	defer cancel()
-	_, err := authapi.Presence.Call(s.as(ctx), c.edge.nc, authapi.PresenceRequest{Away: away}, bus.Patience(requestFor))
-	if fault.CodeOf(err) == fault.NotSignedIn {
-		c.edge.log.Warn("a session was taken over while a command of it was under way", "user", s.user, "conn", c.id)
-		c.close(wire.SignedInElsewhere)
-	}
-	if err != nil {
-		return fault.New(fault.Unavailable, "the hall was interrupted, please try again")
-	}
-	return nil
+	_, err := authapi.Presence.Call(s.as(ctx), c.edge.nc, authapi.PresenceRequest{Away: away}, bus.Soon())
+	return err
 }
 
 // begin notes that a command is under way; an edge that stops begins none.

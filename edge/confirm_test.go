@@ -2,11 +2,15 @@ package edge_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"gamehall/edge"
 	"gamehall/shared/natstest"
 )
+
+// slow is what a player hears while a command is tried again.
+const slow = "system: the hall is slow, still trying"
 
 // TestOldSessionGetsNoAnswer: a command that was under way for long while its session was taken
 // over elsewhere is not answered with ok: its edge asks first.
@@ -27,4 +31,26 @@ func TestOldSessionGetsNoAnswer(t *testing.T) {
 	ann.want("bob: still bob's")
 	ann.send("taken")
 	ann.wantCut()
+}
+
+// TestConfirmedLater: a copy of auth that is asked whether a session still stands, and is frozen
+// or waits for its store, costs the command its time and not its answer: others are asked again.
+func TestConfirmedLater(t *testing.T) {
+	t.Parallel()
+	n := &neighbours{}
+	h := startWith(t, n, edge.ConfirmAll)
+	ann := h.signIn(t, "ann")
+	var asked atomic.Int32
+	n.onAsked = func(ctx context.Context) error {
+		if asked.Add(1) > 3 {
+			return nil
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	ann.send("hi")
+	ann.send("there")
+	for _, want := range []string{"ann: hi", slow, "ann: there"} { // and no "try again"
+		ann.want(want)
+	}
 }

@@ -30,8 +30,6 @@ func onProcesses(t *testing.T, change func(*edge.Config)) (*hall, *natstest.Proc
 	return h, p
 }
 
-const slow = "system: the hall is slow, still trying"
-
 // The node that leads everything is killed, and later another one is frozen: no connection is
 // closed, the edge keeps its lease, and every line that was said comes once and in order.
 // Whoever waits is told so.

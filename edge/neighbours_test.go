@@ -32,7 +32,8 @@ type neighbours struct {
 	onSignIn func(context.Context, authapi.SignInRequest) error
 	mute     bool // nobody answers a sign-in until serveSignIn
 	onSay    func(context.Context, string) error
-	status   game21api.StatusResponse // of the game
+	onAsked  func(context.Context) error // by presence
+	status   game21api.StatusResponse    // of the game
 
 	svc  *bus.Service
 	js   jetstream.JetStream
@@ -202,6 +203,11 @@ func (n *neighbours) signOut(ctx context.Context, _ authapi.SignOutRequest) (aut
 }
 
 func (n *neighbours) presence(ctx context.Context, r authapi.PresenceRequest) (authapi.PresenceResponse, error) {
+	if n.onAsked != nil {
+		if err := n.onAsked(ctx); err != nil {
+			return authapi.PresenceResponse{}, err
+		}
+	}
 	state := " alive"
 	if r.Away {
 		state = " away"
