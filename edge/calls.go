@@ -60,21 +60,17 @@ func (a *calls) takeover(_ context.Context, req edgeapi.TakeoverRequest) (edgeap
 }
 
 // whisper shows a line to one session. Having it queued for a connection that stands is
-// having delivered it.
+// having delivered it; that is remembered, for whoever asks again.
 func (a *calls) whisper(ctx context.Context, req edgeapi.WhisperRequest) (edgeapi.WhisperResponse, error) {
-	if req.Past != "" {
-		return edgeapi.WhisperResponse{Delivered: a.e.whispers.delivered(whisperID(req.From, name.UserID(req.To), req.Past), time.Now())}, nil
-	}
-	c, s := a.e.sessions.session(req.Session)
-	if s == nil || a.t.check() != nil || c.current() != s {
-		return edgeapi.WhisperResponse{}, nil //nolint:nilerr // not delivered is the answer
-	}
-	// The command may come again for a session that was resumed here meanwhile.
-	if !a.e.whispers.first(whisperID(req.From, s.userID, bus.Command(ctx)), time.Now()) {
-		return edgeapi.WhisperResponse{Delivered: true}, nil
-	}
-	p := wire.Private{Kind: wire.KindWhisper, From: req.From, To: req.To, Text: req.Text}
-	return edgeapi.WhisperResponse{Delivered: c.tell(p)}, nil
+	id := whisperID(req.From, name.UserID(req.To), bus.Command(ctx))
+	had := a.e.whispers.once(id, time.Now(), func() bool {
+		c, s := a.e.sessions.session(req.Session)
+		if s == nil || a.t.check() != nil || c.current() != s {
+			return false
+		}
+		return c.tell(wire.Private{Kind: wire.KindWhisper, From: req.From, To: req.To, Text: req.Text})
+	})
+	return edgeapi.WhisperResponse{Delivered: had}, nil
 }
 
 // entered lets a session hear the room that its user is in, whoever asked for it.

@@ -15,11 +15,14 @@ type whispers struct {
 	had map[string]time.Time
 }
 
-// first notes a whisper, and tells whether it was not had before.
-func (w *whispers) first(id string, now time.Time) bool {
+// once shows a whisper that was not delivered yet, and tells whether it is now. show must not wait.
+func (w *whispers) once(id string, now time.Time, show func() bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if at, had := w.had[id]; had && now.Sub(at) <= bus.AnswersKept {
+		return true
+	}
+	if !show() {
 		return false
 	}
 	if w.had == nil {
@@ -27,14 +30,6 @@ func (w *whispers) first(id string, now time.Time) bool {
 	}
 	w.had[id] = now
 	return true
-}
-
-// delivered tells whether a whisper was had.
-func (w *whispers) delivered(id string, now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	at, had := w.had[id]
-	return had && now.Sub(at) <= bus.AnswersKept
 }
 
 // whisperID names a whisper by its sender, its target's id and its command.

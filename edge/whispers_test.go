@@ -14,18 +14,27 @@ func TestWhispers(t *testing.T) {
 	steps := []struct {
 		id    string
 		after time.Duration
-		first bool
+		there bool // the session
+		shown bool
+		had   bool
 	}{
-		{"ann bob 1", 0, true},
-		{"ann bob 1", time.Second, false},
-		{"ann bob 2", time.Second, true},
-		{"ann cid 1", time.Second, true},
-		{"ann bob 1", bus.AnswersKept, false},
-		{"ann bob 1", bus.AnswersKept + 1, true},
+		{id: "ann bob 1"},
+		{id: "ann bob 1", there: true, shown: true, had: true},
+		{id: "ann bob 1", after: time.Second, there: true, had: true},
+		{id: "ann bob 1", after: time.Second, had: true}, // whoever asks again may find it gone
+		{id: "ann bob 2", after: time.Second, there: true, shown: true, had: true},
+		{id: "ann cid 1", after: time.Second, there: true, shown: true, had: true},
+		{id: "ann bob 1", after: bus.AnswersKept, there: true, had: true},
+		{id: "ann bob 1", after: bus.AnswersKept + 1, there: true, shown: true, had: true},
 	}
 	for i, s := range steps {
-		if got := w.first(s.id, now.Add(s.after)); got != s.first {
-			t.Errorf("step %d: first is %v, want %v", i, got, s.first)
+		shown := false
+		had := w.once(s.id, now.Add(s.after), func() bool {
+			shown = s.there
+			return s.there
+		})
+		if had != s.had || shown != s.shown {
+			t.Errorf("step %d: delivered %v, want %v; shown %v, want %v", i, had, s.had, shown, s.shown)
 		}
 	}
 	w.forget(now.Add(2*bus.AnswersKept + 2))

@@ -65,7 +65,6 @@ func (s *Service) claim(ctx context.Context, user account, req authapi.SignInReq
 			Since: time.Now().UTC(), Edge: req.Edge, Conn: req.Conn, Command: command,
 			TokenHash: req.TokenHash, SignedOut: have.SignedOut, Left: have.Left,
 		}
-		next.Before = have.Moves(next.Edge, next.Since)
 		obstacle := obstacleTo(have, found, command, req.Edge, req.Conn, next.Since)
 		if req.Again && obstacle != mine {
 			return session.Record{}, alreadySignedIn() // which is final: nobody is to ask once more

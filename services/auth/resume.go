@@ -54,7 +54,6 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 		next := have
 		next.Session, next.Edge, next.Conn = bus.NewID(), req.Edge, req.Conn
 		next.TokenHash, next.SpentHash, next.Resumed = req.NextHash, hash, bus.Command(ctx)
-		next.Before = have.Moves(req.Edge, time.Now())
 		next.State, next.Detached, next.Until, next.Silent = session.Alive, time.Time{}, time.Time{}, false
 		next, err = s.sessions.write(ctx, next, have.Revision)
 		if streams.Conflict(err) {

@@ -81,7 +81,6 @@ func late(ctx context.Context) bool {
 func (b *sessions) remove(ctx context.Context, r session.Record) error {
 	data, err := json.Marshal(session.Record{
 		UserID: r.UserID, Command: r.Command, State: session.Ending, SignedOut: r.SignedOut, Left: r.Left,
-		Before: r.Moves("", time.Now()),
 	})
 	if err != nil {
 		return fmt.Errorf("encode a session's end: %w", err)

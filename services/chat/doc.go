@@ -9,9 +9,9 @@
 //   - A whisper reaches the edge of its target alone, and is delivered or refused with
 //     user_offline, never both. When an edge has the whisper and does not answer, the
 //     outcome is unknown, which is unavailable and never user_offline. One that comes again
-//     within two minutes is not shown again, also when its target is at another edge by now
-//     and another copy of chat has it: the edges that held the target are asked. Only one that
-//     died with what it knew cannot say.
+//     within two minutes is not shown again, wherever its target is by now, and whichever copy of
+//     chat and whichever edge died in between: where it goes is stored before an edge has it. What
+//     an edge knew that died in the moment between is unknown for good.
 //   - Somebody who is offline and somebody who does not exist give the same answer.
 //   - History shows a room to its members alone, from their own join on.
 //
@@ -19,8 +19,8 @@
 //
 // # Who owns what
 //
-// The service keeps no data of its own: lines are in the stream, sessions and leases in
-// their buckets. So any number of copies may run, and nothing is lost with one. Its
+// The service keeps no data of its own: lines are in the stream, sessions, leases and where
+// whispers go in their buckets. So any number of copies may run, and nothing is lost with one. Its
 // [session.Directory] owns the one goroutine beside the bus's workers.
 //
 // # What a line costs

@@ -36,15 +36,16 @@ type Config struct {
 
 // Service is a running copy of the service.
 type Service struct {
-	host     *session.Host
-	bus      *bus.Service
-	js       jetstream.JetStream
-	edges    jetstream.KeyValue // the edges' leases
-	sessions *session.Directory
-	lines    *streams.Appender
-	trust    time.Duration
-	log      *slog.Logger
-	poison   sync.Map // sequences of events that cannot be read and were told
+	host       *session.Host
+	bus        *bus.Service
+	js         jetstream.JetStream
+	edges      jetstream.KeyValue // the edges' leases
+	sessions   *session.Directory
+	deliveries *deliveries
+	lines      *streams.Appender
+	trust      time.Duration
+	log        *slog.Logger
+	poison     sync.Map // sequences of events that cannot be read and were told
 }
 
 // Run serves until ctx ends, then answers what it already accepted.
@@ -89,6 +90,9 @@ func (s *Service) serve(ctx context.Context, cfg Config) (err error) {
 	s.lines = streams.NewAppender(s.js, cfg.Replicas)
 	if s.edges, err = s.js.KeyValue(ctx, streams.Edges); err != nil {
 		return fmt.Errorf("open leases: %w", err)
+	}
+	if s.deliveries, err = openDeliveries(ctx, s.js); err != nil {
+		return err
 	}
 	return errors.Join(
 		bus.Handle(s.bus, chatapi.Say, s.say),

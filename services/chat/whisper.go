@@ -24,9 +24,6 @@ import (
 // A healthy edge answers within some milliseconds.
 const askFor = 500 * time.Millisecond
 
-// pastFor is how long an edge has to say what it has delivered.
-const pastFor = 100 * time.Millisecond
-
 // pause keeps an edge that answers "busy" from being asked without end.
 const pause = 20 * time.Millisecond
 
@@ -44,57 +41,58 @@ func (s *Service) whisper(ctx context.Context, r chatapi.WhisperRequest) (chatap
 	if to == caller.User {
 		return chatapi.WhisperResponse{}, fault.New(fault.BadRequest, "you can't whisper to yourself")
 	}
-	target, err := s.find(ctx, name.UserID(to))
-	if err != nil {
-		return chatapi.WhisperResponse{}, err
-	}
-	err = s.deliver(ctx, target, edgeapi.WhisperRequest{From: caller.User, To: to, Text: text})
+	err = s.deliver(ctx, edgeapi.WhisperRequest{From: caller.User, To: to, Text: text})
 	if err != nil {
 		return chatapi.WhisperResponse{}, err
 	}
 	return chatapi.WhisperResponse{To: to, Text: text}, nil
 }
 
-// deliver asks the edge of target to deliver line until the outcome is known or ctx ends.
+// deliver asks the edge of line's target to deliver it until the outcome is known or ctx ends.
 //
-//   - The edge answers: delivered, or the session is not there. In the second case it may
-//     have moved meanwhile, and its new edge is asked.
+//   - The edge answers: delivered, or the session is not there and has not had it. In the second
+//     case it may have moved meanwhile, and its new edge is asked.
 //   - Nobody is there to ask: nothing was delivered. A lease says that the edge is only cut
 //     off for a moment; without one its users are offline.
-//   - An edge took the line and did not answer: it may have delivered it. Then only its own
-//     answer can end the question, and a retry with the same id gets that. Neither "offline"
-//     nor another edge would be right, so this goes on until ctx ends, as unavailable.
-func (s *Service) deliver(ctx context.Context, target session.Record, line edgeapi.WhisperRequest) error {
+//   - An edge took the line and did not answer, or may have taken it from whoever tried before: it
+//     may have delivered it. Then only its own answer can end the question, and a retry with the
+//     same id gets that. Neither "offline" nor another session would be right, so this goes on
+//     until ctx ends or the edge is dead, as unavailable.
+func (s *Service) deliver(ctx context.Context, line edgeapi.WhisperRequest) error {
+	target, err := s.find(ctx, name.UserID(line.To))
+	if err != nil {
+		return err
+	}
 	// Without the caller's session: an edge knows the sessions that it holds and no others.
-	// With its command id: an edge gives its first answer again to a retry.
-	as := bus.As(ctx, bus.Caller(ctx).User)
-	unknown := false
-	for looked := ""; ; {
-		if !target.Live() || target.Edge == "" { // without an edge nobody could hear it
+	// With its command id: an edge that had it gives its first answer again.
+	user := bus.Caller(ctx).User
+	as := bus.As(ctx, user)
+	d, err := s.deliveries.begin(ctx, user, bus.Command(ctx), toward(target))
+	for {
+		if err != nil {
+			return err
+		}
+		switch d.Outcome {
+		case shown:
+			return nil
+		case refused:
 			return offline(line.To)
 		}
-		if looked != target.Session {
-			if looked = target.Session; s.past(as, target, line) {
-				return nil
-			}
-		}
-		line.Session = target.Session
-		answer, err := edgeapi.Whisper.To(target.Edge).Call(as, s.bus.Conn(), line, bus.Patience(askFor))
-		answered := err == nil
+		line.Session = d.Session
+		answer, err := edgeapi.Whisper.To(d.Edge).Call(as, s.bus.Conn(), line, bus.Patience(askFor))
+		nobody := errors.Is(err, bus.ErrNobody)
 		switch {
-		case answered && answer.Delivered:
+		case err == nil && answer.Delivered:
+			s.deliveries.settle(ctx, d)
 			return nil
-		case answered:
-			unknown = false
+		case err == nil:
 		case fault.CodeOf(err) != fault.Unavailable || ctx.Err() != nil:
 			return err
-		case !errors.Is(err, bus.ErrNobody):
-			unknown = true
+		case !nobody:
+			d.Doubt = true
 		}
-		if !unknown {
-			if target, err = s.next(ctx, target, answered); err != nil {
-				return err
-			}
+		if d, err = s.next(ctx, line.To, d, err == nil, nobody); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -103,44 +101,36 @@ func (s *Service) deliver(ctx context.Context, target session.Record, line edgea
 	}
 }
 
-// past tells whether the command of line was delivered already, at an edge that held the target's
-// session a moment ago: this may be its repetition, the first answer lost with whoever had it. An
-// edge that is dead by now cannot tell, and has most likely shown nothing either: one without a
-// lease is not asked, or every whisper would wait for it until nobody remembers it.
-func (s *Service) past(as context.Context, target session.Record, line edgeapi.WhisperRequest) bool {
-	line.Past, line.Session = bus.Command(as), ""
-	for _, b := range target.Before {
-		if time.Since(b.Until) > bus.AnswersKept {
-			continue
-		}
-		looking, cancel := context.WithTimeout(as, pastFor)
-		leased, err := s.leased(looking, b.Edge)
-		cancel()
-		if err == nil && !leased {
-			continue
-		}
-		// A command of its own: its answer is another one each time.
-		answer, err := edgeapi.Whisper.To(b.Edge).Call(bus.WithCommand(as, ""), s.bus.Conn(), line, bus.Attempt(pastFor))
-		if err == nil && answer.Delivered {
-			return true
-		}
-	}
-	return false
-}
-
-// next gives the record to ask after asked, whose edge answered that the session is not
-// there, or was not there itself; the zero record when the target is offline.
-func (s *Service) next(ctx context.Context, asked session.Record, answered bool) (session.Record, error) {
-	now, _, err := s.sessions.Read(ctx, asked.UserID)
-	if err != nil || now.Session != asked.Session || now.Edge != asked.Edge {
-		return now, err
-	}
+// next gives the delivery to try after d, whose edge answered that the session is not there, or
+// was not there itself, or did not answer.
+func (s *Service) next(ctx context.Context, to string, d delivery, answered, nobody bool) (delivery, error) {
+	leased := false
 	if !answered {
-		if leased, err := s.leased(ctx, asked.Edge); err != nil || leased {
-			return now, err
+		if !nobody {
+			return d, nil
+		}
+		var err error
+		if leased, err = s.leased(ctx, d.Edge); err != nil {
+			return d, err
+		}
+		if d.Doubt && !leased {
+			return d, fault.New(fault.Unavailable, "the edge of %s is gone, and may have shown it the whisper", to)
+		}
+		if d.Doubt {
+			return d, nil
 		}
 	}
-	return session.Record{}, nil
+	now, _, err := s.sessions.Read(ctx, name.UserID(to))
+	if err != nil {
+		return d, err
+	}
+	if now.Session == d.Session && now.Edge == d.Edge {
+		if leased {
+			return d, nil
+		}
+		now = session.Record{}
+	}
+	return s.deliveries.move(ctx, d, toward(now))
 }
 
 // find gives the record of a user id, the zero record when there is none.

@@ -37,8 +37,8 @@ func (TakeoverRequest) Validate() error { return nil }
 // TakeoverResponse is empty.
 type TakeoverResponse struct{}
 
-// Whisper delivers a line to one session. The edge drops a command id that it has had and
-// gives its first answer again; another session's is another command.
+// Whisper delivers a line to one session. The edge drops a command id that it has delivered, and
+// says again that it was, also when the session is gone meanwhile.
 const Whisper bus.Method[WhisperRequest, WhisperResponse] = "hall.edge.*.whisper"
 
 // WhisperRequest is the line, who said it to whom, and the session it is for. It holds no
@@ -48,10 +48,6 @@ type WhisperRequest struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 	Text    string `json:"text"`
-
-	// Past is a command of From's: with it nothing is delivered, and the answer says whether that
-	// was, here. Then Session is empty.
-	Past string `json:"past,omitzero"`
 }
 
 // Validate finds nothing to refuse.

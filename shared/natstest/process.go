@@ -300,7 +300,7 @@ func (p *Processes) Leader(t testing.TB, stream string) int {
 func (p *Processes) Lead(t testing.TB, i int) {
 	t.Helper()
 	nc := p.Connect(t)
-	for _, stream := range []string{streams.Events, streams.Game21, "KV_" + streams.Sessions, "KV_" + streams.Edges, "KV_" + streams.Schedule} {
+	for _, stream := range []string{streams.Events, streams.Game21, "KV_" + streams.Sessions, "KV_" + streams.Edges, "KV_" + streams.Schedule, "KV_" + streams.Whispers} {
 		ask := fmt.Appendf(nil, `{"placement":{"preferred":%q}}`, p.nodes[i].Name)
 		Eventually(t, "the leader of "+stream, func() bool {
 			if p.Leader(t, stream) == i {

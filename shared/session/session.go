@@ -6,8 +6,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"gamehall/shared/bus"
 )
 
 // State is where a session is in its life.
@@ -49,10 +47,6 @@ type Record struct {
 	SignedOut string `json:"signed_out,omitzero"`
 	Left      uint64 `json:"left,omitzero"`
 
-	// Before are the edges that held the user's sessions a moment ago, the last one first: what a
-	// command that is sent again may have done there already.
-	Before []Held `json:"before,omitzero"`
-
 	// What is left to do. Until and EdgeLost are of a session that is Ending; Until is that of
 	// a detached one, too: when its client was last heard. Prev is the session that this one
 	// took over from, until its end has been told; one that was resumed is its own.
@@ -74,30 +68,6 @@ type Previous struct {
 	Until    time.Time `json:"until"`
 	EdgeLost bool      `json:"edge_lost,omitzero"`
 	Resumed  bool      `json:"resumed,omitzero"` // by the same client: only its old connection is left
-}
-
-// Held is an edge that held a user's session until then.
-type Held struct {
-	Edge  string    `json:"edge"`
-	Until time.Time `json:"until"`
-}
-
-// beforeMost bounds how many edges are remembered of a user that flits from one to the next.
-const beforeMost = 4
-
-// Moves gives what is Before the user's next session, which is to be at edge: nothing older than
-// an answer is kept.
-func (r Record) Moves(edge string, now time.Time) []Held {
-	var all []Held
-	if r.Edge != "" && r.Edge != edge {
-		all = append(all, Held{r.Edge, now.UTC()})
-	}
-	for _, b := range r.Before {
-		if len(all) < beforeMost && b.Edge != edge && b.Edge != r.Edge && now.Sub(b.Until) < bus.AnswersKept {
-			all = append(all, b)
-		}
-	}
-	return all
 }
 
 // Epoch orders a user's sessions. It is the key's revision at the claim: the bucket gives

@@ -23,6 +23,7 @@ const (
 	Sessions = "sessions"    // bucket: user id -> session
 	Edges    = "edges"       // bucket: edge id -> lease
 	Schedule = "game21"      // bucket: "schedule" -> the next round of 21
+	Whispers = "whispers"    // bucket: command -> where its whisper goes
 )
 
 // Limits of what is kept.
@@ -100,6 +101,7 @@ func configs(o Options) []jetstream.StreamConfig {
 		bucket(Sessions, "the live session of each user", 0, o.Replicas),
 		bucket(Edges, "the lease of each edge", LeaseTTL, o.Replicas),
 		bucket(Schedule, "when the next round of 21 starts", 0, o.Replicas),
+		bucket(Whispers, "where each whisper goes", bus.AnswersKept, o.Replicas),
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // all are the names of what Ensure makes.
-var all = []string{streams.Events, streams.Game21, "KV_" + streams.Sessions, "KV_" + streams.Edges, "KV_" + streams.Schedule}
+var all = []string{streams.Events, streams.Game21, "KV_" + streams.Sessions, "KV_" + streams.Edges, "KV_" + streams.Schedule, "KV_" + streams.Whispers}
 
 // config gives a stream's configuration as the server has it.
 func config(t *testing.T, js jetstream.JetStream, name string) jetstream.StreamConfig {
@@ -58,7 +58,7 @@ func TestEnsure(t *testing.T) {
 		t.Errorf("leases live for %v, each for itself %v; want 30 s, bucket-wide", edges.MaxAge, edges.AllowMsgTTL)
 	}
 	// The client takes the buckets for what they are.
-	for _, bucket := range []string{streams.Sessions, streams.Edges, streams.Schedule} {
+	for _, bucket := range []string{streams.Sessions, streams.Edges, streams.Schedule, streams.Whispers} {
 		kv, err := js.KeyValue(natstest.Context(t), bucket)
 		if err != nil {
 			t.Fatalf("bucket %s: %v", bucket, err)

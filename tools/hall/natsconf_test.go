@@ -131,11 +131,14 @@ func TestPermissionMatrix(t *testing.T) {
 		{"$KV.sessions.x", "auth", nobody},
 		{"$KV.game21.schedule", "game21", nobody},
 		{"$KV.game21.other", nobody, nobody},
+		{"$KV.whispers.x", "chat", nobody},
 		{"$KV.edges.edge1.x", callers, nobody},
 		{"$KV.edges.x", nobody, nobody},
 		{"$JS.API.STREAM.MSG.GET.KV_sessions", all5, nobody},
 		{"$JS.API.STREAM.MSG.GET.KV_edges", "auth account chat edge1 edge2", nobody},
 		{"$JS.API.STREAM.MSG.GET.KV_game21", "game21", nobody},
+		{"$JS.API.STREAM.MSG.GET.KV_whispers", "chat", nobody},
+		{"$JS.API.CONSUMER.CREATE.KV_whispers.x.$KV.whispers.>", nobody, nobody},
 		{"$JS.API.DIRECT.GET.KV_sessions", nobody, nobody},
 		{"$JS.API.DIRECT.GET.KV_sessions.$KV.sessions.x", nobody, nobody},
 		{"$JS.API.CONSUMER.CREATE.KV_sessions", nobody, nobody},
@@ -321,7 +324,7 @@ func TestEdgesAreApart(t *testing.T) {
 	if _, err := two.Request("$JS.API.STREAM.MSG.GET.HALL_EVENTS", []byte(`{"seq":1}`), natstest.Wait); err != nil {
 		t.Error(err)
 	}
-	for stream, want := range map[string]uint64{"HALL_EVENTS": 1, "HALL_GAME21": 0, "KV_sessions": 0, "KV_edges": 1, "KV_game21": 0} {
+	for stream, want := range map[string]uint64{"HALL_EVENTS": 1, "HALL_GAME21": 0, "KV_sessions": 0, "KV_edges": 1, "KV_game21": 0, "KV_whispers": 0} {
 		if got := last(stream); got != want {
 			t.Errorf("%s has %d messages, want %d", stream, got, want)
 		}

@@ -321,7 +321,7 @@ func TestForgedAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored := func() (all []uint64) {
-		for _, stream := range []string{"HALL_EVENTS", "HALL_GAME21", "KV_sessions", "KV_edges", "KV_game21"} {
+		for _, stream := range []string{"HALL_EVENTS", "HALL_GAME21", "KV_sessions", "KV_edges", "KV_game21", "KV_whispers"} {
 			s, err := js.Stream(t.Context(), stream)
 			if err != nil {
 				t.Fatal(err)

@@ -41,6 +41,7 @@ var Defects = []Defect{
 	{"forged", verify.I6, "a line is stored in another user's name", forged},
 	{"stored-refusal", verify.I7, "a line that was refused is stored", storedRefusal},
 	{"whisper-lost", verify.I9, "a whisper is acknowledged and does not come", whisperLost},
+	{"whisper-again", verify.I9, "a whisper that was shown comes again when its target has come back elsewhere", whisperAgain},
 	{"two-sessions", verify.S1, "a user joins while the session before has not left", twoSessions},
 	{"resume-after-end", verify.S2, "a token is good for a session that is over", resumeAfterEnd},
 	{"name-twice", verify.S3, "a name is given twice", nameTwice},
@@ -264,6 +265,21 @@ func whisperLost(r *run) bool {
 		}
 		if ok, found := r.other(sent[0]); found && r.event(ok).Type == history.OK && r.steady(p) {
 			r.files[p.client] = slices.Delete(r.files[p.client], p.at, p.at+1)
+			return true
+		}
+	}
+	return false
+}
+
+func whisperAgain(r *run) bool {
+	for _, p := range r.shuffled(told(history.Whisper)) {
+		w := *r.event(p)
+		back, found := r.one(func(e history.Event) bool {
+			return e.Type == history.OK && e.F == history.Resume && e.Client == w.Client && e.T > w.T
+		})
+		if found {
+			w.T, w.Conn = 0, 0
+			r.insert(back, w)
 			return true
 		}
 	}
