@@ -298,6 +298,9 @@ func (c *conn) enterBy(ctx context.Context, s *session, typed string, call func(
 	}
 	defer c.edge.hub.release(ch)
 	got, err := call()
+	if fault.CodeOf(err) == fault.Unavailable {
+		c.edge.background(func() { c.lookForRoom(ctx, s) })
+	}
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -305,6 +308,33 @@ func (c *conn) enterBy(ctx context.Context, s *session, typed string, call func(
 		return wire.Reply{}, err
 	}
 	return wire.Reply{Room: got.Room, Seq: got.Seq}, nil
+}
+
+// lookForRoom lets the session hear the room that a command put it in whose answer never came. It
+// looks at once, and when the time of that command is over, as nobody carries it out after that.
+func (c *conn) lookForRoom(command context.Context, s *session) {
+	until, _ := command.Deadline()
+	over := time.NewTimer(time.Until(until))
+	defer over.Stop()
+	for last := false; c.current() == s; last = true {
+		ctx, cancel := context.WithTimeout(c.edge.ctx, endFor)
+		in, err := c.edge.roomOf(ctx, s)
+		if err == nil && in.RoomID != "" {
+			err = c.edge.enter(ctx, c, s, room{name: in.Room, id: in.RoomID, seq: in.JoinSeq})
+		}
+		cancel()
+		if err != nil && c.current() == s {
+			c.edge.log.Warn("whether a session is in a room is not known", "user", s.user, "error", err)
+		}
+		if last {
+			return
+		}
+		select {
+		case <-over.C:
+		case <-c.done:
+		case <-c.edge.ctx.Done():
+		}
+	}
 }
 
 // quitRoom leaves the room; what the room heard before that is still shown.

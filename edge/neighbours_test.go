@@ -32,8 +32,9 @@ type neighbours struct {
 	onSignIn func(context.Context, authapi.SignInRequest) error
 	mute     bool // nobody answers a sign-in until serveSignIn
 	onSay    func(context.Context, string) error
-	onAsked  func(context.Context) error // by presence
-	status   game21api.StatusResponse    // of the game
+	onAsked  func(context.Context) error                     // by presence
+	onJoin   func(context.Context, roomapi.Membership) error // after it was told
+	status   game21api.StatusResponse                        // of the game
 
 	svc  *bus.Service
 	js   jetstream.JetStream
@@ -238,6 +239,9 @@ func (n *neighbours) join(ctx context.Context, room string) (roomapi.JoinRespons
 	n.mu.Lock()
 	n.rooms[c.ID] = shown
 	n.mu.Unlock()
+	if err == nil && n.onJoin != nil {
+		err = n.onJoin(ctx, roomapi.Membership{User: c.User, Room: shown, RoomID: id, JoinSeq: seq, Epoch: c.Epoch})
+	}
 	return roomapi.JoinResponse{Seq: seq, Room: shown, RoomID: id}, err
 }
 

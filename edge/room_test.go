@@ -1,17 +1,22 @@
 package edge_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+
 	"gamehall/shared/bus"
 	"gamehall/shared/edgeapi"
 	"gamehall/shared/event"
+	"gamehall/shared/fault"
 	"gamehall/shared/name"
 	"gamehall/shared/natstest"
+	"gamehall/shared/roomapi"
 	"gamehall/shared/streams"
 )
 
@@ -205,6 +210,29 @@ func TestEnteredEarly(t *testing.T) {
 	ann.want("[den] somebody: one")
 	h.roomLine(t, "two")
 	ann.want("[den] somebody: two")
+}
+
+// A join that was stored and not answered: the player is told that nobody knows, and hears the room
+// that it is in all the same.
+func TestEnteredUnanswered(t *testing.T) {
+	t.Parallel()
+	n := &neighbours{}
+	h := startWith(t, n, nil)
+	n.onJoin = func(ctx context.Context, m roomapi.Membership) error {
+		data, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		if _, err := n.js.Publish(ctx, roomapi.MemberSubject.Of(bus.Caller(ctx).ID), data); err != nil {
+			return err
+		}
+		return fault.New(fault.Unavailable, "please try again")
+	}
+	ann := h.signIn(t, "ann")
+	ann.send("/JOINROOM den")
+	ann.want("system: please try again")
+	h.roomLine(t, "you are in")
+	ann.want("[den] somebody: you are in")
 }
 
 // A session of which the join is told after it left again hears nothing of the room.

@@ -5,18 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"gamehall/shared/bus"
-	"gamehall/shared/edgeapi"
 	"gamehall/shared/name"
 	"gamehall/shared/roomapi"
 )
-
-// tellFor is how long an edge may take to hear that its user entered a room.
-const tellFor = time.Second
 
 // join adds the caller to a room.
 func (s *Service) join(ctx context.Context, req roomapi.JoinRequest) (roomapi.JoinResponse, error) {
@@ -80,20 +75,6 @@ func (s *Service) settle(ctx context.Context, who bus.Identity) error {
 		return nil
 	}
 	return s.leave(ctx, who.ID, m.Epoch)
-}
-
-// tell tells the caller's edge that its user is in a room. An edge that asked for it learns it
-// from the answer, too; this one is for commands that came by another way.
-func (s *Service) tell(ctx context.Context, who bus.Identity, done Done) {
-	if who.Edge == "" {
-		return
-	}
-	_, err := edgeapi.Entered.To(who.Edge).Call(ctx, s.bus.Conn(), edgeapi.EnteredRequest{
-		Session: who.Session, Room: done.Room, RoomID: done.RoomID, Seq: done.Seq,
-	}, bus.Attempt(tellFor))
-	if err != nil {
-		s.log.Warn("an edge does not know that its user entered a room", "edge", who.Edge, "user", who.User, "error", err)
-	}
 }
 
 // msgID is the message id of what the command in ctx stores.

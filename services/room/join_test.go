@@ -65,6 +65,27 @@ func TestEdgeIsSilent(t *testing.T) {
 	h.create(ns.SignIn(t, "ann", "nowhere"), "room1")
 }
 
+// An edge that did not answer when its user entered a room is told again, once it can hear.
+func TestEdgeIsToldLater(t *testing.T) {
+	t.Parallel()
+	h, ns := open(t)
+	bob := ns.SignIn(t, "bob", "e1")
+	h.create(bob, "room1")
+	heard := make(chan edgeapi.EnteredRequest, 10)
+	natstest.Answer(t, ns, edgeapi.Entered.To("e1"), func(_ context.Context, r edgeapi.EnteredRequest) (edgeapi.EnteredResponse, error) {
+		heard <- r
+		return edgeapi.EnteredResponse{}, nil
+	})
+	select {
+	case got := <-heard:
+		if m := h.membership(bob); got != (edgeapi.EnteredRequest{Session: bob.Session, Room: "room1", RoomID: m.RoomID, Seq: m.JoinSeq}) {
+			t.Errorf("told %+v, the membership is %+v", got, m)
+		}
+	case <-natstest.Context(t).Done():
+		t.Error("the edge was not told again")
+	}
+}
+
 // Joins and quits from everywhere at once, on two copies: nobody is counted twice or lost, and
 // no more get in than fit.
 func TestJoinRace(t *testing.T) {

@@ -60,7 +60,8 @@ type Service struct {
 	dir                    *session.Directory
 	mirror                 *mirror
 	store                  *store
-	keeping                sync.WaitGroup // the keeper, and who hears the lobby; ended by endKeeping
+	untold                 chan entering
+	keeping                sync.WaitGroup // the keeper, who hears the lobby, and who tells edges; ended by endKeeping
 	reading                sync.WaitGroup // who feeds the mirror; ended by endReading
 	endKeeping, endReading context.CancelFunc
 }
@@ -69,7 +70,7 @@ type Service struct {
 // JetStream until ctx ends. Who called stops the service.
 func Start(ctx context.Context, cfg Config) (*Service, error) {
 	cfg = cfg.withDefaults()
-	s := &Service{cfg: cfg, log: cfg.Log.With("service", serviceName), mirror: newMirror()}
+	s := &Service{cfg: cfg, log: cfg.Log.With("service", serviceName), mirror: newMirror(), untold: make(chan entering, untoldMost)}
 	keeping, cancelKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	reading, cancelReading := context.WithCancel(context.WithoutCancel(ctx))
 	s.endKeeping, s.endReading = cancelKeeping, cancelReading
@@ -105,6 +106,7 @@ func (s *Service) start(ctx, keeping, reading context.Context) error {
 	}
 	s.keeping.Go(func() { s.store.leavings(keeping, s.sessionEnded) })
 	s.keeping.Go(func() { s.keep(keeping) })
+	s.keeping.Go(func() { s.tellAgain(keeping) })
 	err = errors.Join(
 		bus.Handle(s.bus, roomapi.Create, s.create),
 		bus.Handle(s.bus, roomapi.Join, s.join),
