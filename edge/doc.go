@@ -24,7 +24,8 @@
 // PROTOCOL.md is for those who write one, and a test plays it. A dialect is a reader of commands
 // ([lineReader], [frameReader], [messageReader]) and the encoding of what is told ([dialect]);
 // the table of commands is one. A session whose client has a token outlives its connection by
-// 30 s, and goes on at any edge where it stopped.
+// 30 s, and goes on at any edge where it stopped. Auth is told of a lost connection half a second
+// later, since most clients are back by then: a loss and a return are one write to the disk ([adrift]).
 //
 // # The fan-out
 //

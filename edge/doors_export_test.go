@@ -13,3 +13,6 @@ func (e *Edge) LastHeard() time.Time {
 
 // RecentMost is how many events a channel remembers.
 const RecentMost = recentMost
+
+// Counts gives how many connections and sessions there are.
+func (e *Edge) Counts() (conns, sessions int) { return e.sessions.counts() }

@@ -102,6 +102,7 @@ type Edge struct {
 	addresses *addresses
 	memory    *memory
 	whispers  whispers
+	adrift    *adrift
 	stats     *stats
 	stored    stored
 	tenure    atomic.Pointer[tenure]
@@ -127,7 +128,7 @@ func Start(ctx context.Context, cfg Config) (*Edge, error) {
 	cfg = cfg.withDefaults()
 	e := &Edge{
 		cfg: cfg, log: cfg.Log.With("service", "edge"),
-		sessions: newRegistry(), addresses: newAddresses(cfg), memory: newMemory(), stats: newStats(),
+		sessions: newRegistry(), addresses: newAddresses(cfg), memory: newMemory(), stats: newStats(), adrift: newAdrift(),
 		ends: make(chan struct{}, endsAtOnce), unwrite: make(chan struct{}), tasks: newTasks(), failed: make(chan error, 1),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -223,6 +224,7 @@ func (e *Edge) Stop(ctx context.Context) error {
 
 func (e *Edge) stop(ctx context.Context) error {
 	e.draining.Store(true)
+	e.adrift.settle()
 	if e.tcp != nil {
 		_ = e.tcp.Close() // fails only when it is closed
 	}

@@ -79,6 +79,10 @@ const (
 	// endFor is how long the edge tries to end a session whose connection is gone; after it
 	// the next sign-in or the end of the edge's lease ends it.
 	endFor = 60 * time.Second
+	// adriftFor is how long a client whose connection was lost may come back here before anybody
+	// is told of the loss: most do at once, and two writes to the disk are saved for one. It is
+	// counted in the 30 s that auth gives.
+	adriftFor = 500 * time.Millisecond
 	// endsAtOnce bounds the sessions ended side by side.
 	endsAtOnce = 128
 	// leaseEvery renews the edge's lease; fenceAfter without a confirmed renewal the edge

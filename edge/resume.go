@@ -38,6 +38,9 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	defer c.setPending(false)
 	secret := bus.NewID()
 	req := authapi.ResumeRequest{Token: cmd.Token, NextHash: authapi.HashToken(secret), Edge: t.id, Conn: c.id}
+	if userID, _, ok := authapi.ParseToken(cmd.Token); ok {
+		req.Lost = c.edge.adrift.of(userID, t)
+	}
 	got, err := authapi.Resume.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
 	if err != nil {
 		c.edge.closeHall(lobby, game)
@@ -46,6 +49,7 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		}
 		return wire.Reply{}, err
 	}
+	c.edge.adrift.found(got.UserID, req.Lost.Session)
 	s := &session{
 		user: got.User, userID: got.UserID, id: got.Session, epoch: got.Epoch, seq: got.Seq,
 		tenure: t, lobby: lobby, game: game, resumable: true,
@@ -54,13 +58,13 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	if err != nil {
 		// The session is the client's, and it can try again with the token that it has.
 		c.edge.closeHall(lobby, game)
-		c.edge.detach(s, time.Time{}, true)
+		c.edge.detach(s, authapi.DetachRequest{Silent: true})
 		return wire.Reply{}, err
 	}
 	at, err := c.edge.positions(ctx, s, cmd.Since, in)
 	if err != nil {
 		c.edge.closeHall(lobby, game)
-		c.edge.detach(s, time.Time{}, true)
+		c.edge.detach(s, authapi.DetachRequest{Silent: true})
 		return wire.Reply{}, err
 	}
 	reply := wire.Reply{
@@ -68,7 +72,7 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	}
 	if !c.adopt(s, cmd.ID, reply) {
 		c.edge.closeHall(lobby, game)
-		c.edge.detach(s, time.Time{}, true)
+		c.edge.detach(s, authapi.DetachRequest{Silent: true})
 		return wire.Reply{}, closedForNow()
 	}
 	c.edge.stats.resumed.Inc()
@@ -112,10 +116,16 @@ func (e *Edge) positions(ctx context.Context, s *session, since wire.Since, in r
 	}
 	at.lobby = after(s.seq, func(name string) bool { return name == streams.LobbyChannel })
 	at.game = after(s.seq, func(name string) bool { return name == streams.GameChannel })
+	if in.RoomID == "" {
+		return at, nil
+	}
 	at.room = after(in.JoinSeq, func(name string) bool {
 		typed, isRoom := strings.CutPrefix(name, "room:")
+		if !isRoom {
+			return false
+		}
 		id, err := roomID(typed)
-		return isRoom && err == nil && id == in.RoomID
+		return err == nil && id == in.RoomID
 	})
 	return at, nil
 }
@@ -328,13 +338,13 @@ func (e *Edge) missing(ctx context.Context, ch *channel, from uint64) (int, erro
 }
 
 // detach tells auth that the session's connection is gone and that its client may come back.
-func (e *Edge) detach(s *session, until time.Time, silent bool) {
+func (e *Edge) detach(s *session, how authapi.DetachRequest) {
 	e.background(func() {
 		e.ends <- struct{}{}
 		defer func() { <-e.ends }()
 		ctx, cancel := context.WithTimeout(e.ctx, endFor)
 		defer cancel()
-		_, err := authapi.Detach.Call(s.as(ctx), e.nc, authapi.DetachRequest{Until: until, Silent: silent})
+		_, err := authapi.Detach.Call(s.as(ctx), e.nc, how)
 		if err != nil && fault.CodeOf(err) != fault.NotSignedIn && ctx.Err() == nil {
 			e.log.Warn("a session could not be detached", "user", s.user, "error", err)
 		}
@@ -348,7 +358,9 @@ func (e *Edge) release(c *conn, s *session, until time.Time) {
 		if !silent {
 			e.sessions.remember(c, time.Now())
 		}
-		e.detach(s, until, silent)
+		if !until.IsZero() || !e.adrift.hold(e, s, silent) {
+			e.detach(s, authapi.DetachRequest{Until: until, Silent: silent})
+		}
 		return
 	}
 	e.end(s, until)
@@ -367,7 +379,7 @@ func (e *Edge) forgetResume(command string, req authapi.ResumeRequest) {
 		if err != nil {
 			return // it did not go well, or auth is gone for long: then the lease ends it
 		}
-		e.detach(&session{user: got.User, id: got.Session}, time.Time{}, true)
+		e.detach(&session{user: got.User, id: got.Session}, authapi.DetachRequest{Silent: true})
 	})
 }
 

@@ -18,6 +18,9 @@
 //   - The answer to a sign-in comes after "joined" is stored, while the session is still
 //     the user's. When it took over from another one, the hall hears that one's "left"
 //     first, and its edge was told before.
+//   - A connection that was lost and its client's return to the same edge are one write: the edge
+//     waits a moment before it tells of the loss. What a resume writes over is taken from the
+//     directory, whose being behind the compare-and-set finds; nobody is refused by it.
 //   - A session ends in the order: marked as ending, "left" stored, deleted.
 //   - What a copy that died began is finished: by the same command, sent again, on any
 //     copy, and by every copy's reaper within two looks. "Joined" and "left" are told once

@@ -26,16 +26,23 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 		return authapi.SignInResponse{}, fault.New(fault.BadRequest, "edge and conn are ids of at most %d letters, digits, '-' and '_'", tokenMost)
 	}
 	hash := authapi.HashToken(secret)
-	for {
-		have, found, err := s.sessions.read(ctx, userID)
+	for sure := false; ; sure = true {
+		have, found, err := s.look(ctx, userID, sure)
 		if err != nil {
 			return authapi.SignInResponse{}, err
+		}
+		if !sure && (!found || !have.Live() || have.Claimed == 0 || !same(have.TokenHash, hash)) {
+			continue // the mirror may be behind
 		}
 		if found && have.Live() && have.Resumed == bus.Command(ctx) && same(have.TokenHash, req.NextHash) {
 			return resumed(have), nil // the retry of a resume that went well
 		}
 		if req.Again || !found || !have.Live() || have.Claimed == 0 || have.TokenHash == "" {
 			return authapi.SignInResponse{}, badToken()
+		}
+		if have.Detached.IsZero() && have.Session == req.Lost.Session && have.Edge == req.Edge {
+			// Its edge would have told so in a moment.
+			have.Detached, have.Silent = msBefore(req.Lost.Ago), req.Lost.Silent
 		}
 		if gone := have.Detached; !gone.IsZero() && time.Since(gone) > authapi.ResumeFor {
 			return authapi.SignInResponse{}, badToken() // the reaper is about to end it
@@ -67,6 +74,21 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 		}
 		return resumed(next), nil
 	}
+}
+
+// look gives the record under a user's id as the mirror has it, which is for who decides by
+// compare-and-set; where that is not enough to be sure, as the bucket's leader has it.
+func (s *Service) look(ctx context.Context, userID string, sure bool) (r session.Record, found bool, err error) {
+	if !sure {
+		r, found = s.directory.Peek(userID)
+		return r, found, nil
+	}
+	return s.sessions.read(ctx, userID)
+}
+
+// msBefore is the time so many milliseconds ago.
+func msBefore(ms int64) time.Time {
+	return time.Now().UTC().Add(-time.Duration(max(0, ms)) * time.Millisecond)
 }
 
 func resumed(r session.Record) authapi.SignInResponse {
@@ -128,11 +150,15 @@ func (s *Service) detachCall(ctx context.Context, req authapi.DetachRequest) (au
 	if bus.Caller(ctx).Session == "" {
 		return authapi.DetachResponse{}, notSignedIn()
 	}
-	r, err := s.own(ctx, bus.Caller(ctx))
-	if err != nil {
-		return authapi.DetachResponse{}, err
+	caller := bus.Caller(ctx)
+	r, found := s.directory.Peek(caller.ID)
+	if !found || r.Epoch() != caller.Epoch || r.Session != caller.Session {
+		var err error
+		if r, err = s.own(ctx, caller); err != nil {
+			return authapi.DetachResponse{}, err
+		}
 	}
-	return authapi.DetachResponse{}, s.detach(ctx, r, loss{until: req.Until, silent: req.Silent})
+	return authapi.DetachResponse{}, s.detach(ctx, r, loss{at: msBefore(req.Ago), until: req.Until, silent: req.Silent})
 }
 
 // loss says how a session lost its connection. A zero time is now.

@@ -75,6 +75,17 @@ type ResumeRequest struct {
 	Edge     string `json:"edge"`
 	Conn     string `json:"conn"`
 	Again    bool   `json:"again,omitzero"` // as in [SignInRequest]
+	// Lost is the connection at Edge that had the session until a moment ago, where nobody was
+	// told yet that it is gone: as if it had been detached just before.
+	Lost Lost `json:"lost,omitzero"`
+}
+
+// Lost is a session whose connection is gone. Ago is since when, in milliseconds: a duration, so
+// that clocks need not agree. Silent is as in [DetachRequest].
+type Lost struct {
+	Session string `json:"session"`
+	Ago     int64  `json:"ago_ms,omitzero"`
+	Silent  bool   `json:"silent,omitzero"`
 }
 
 // Validate tells a missing member.
@@ -93,11 +104,13 @@ const Detach bus.Method[DetachRequest, DetachResponse] = "hall.auth.detach"
 // ResumeFor is how long a session outlives its connection.
 const ResumeFor = 30 * time.Second
 
-// DetachRequest tells how the connection ended. Silent says that the connection sent nothing after its resume, so that the
-// token it used works once more.
+// DetachRequest tells how the connection ended. Silent says that the connection sent nothing
+// after its resume, so that the token it used works once more. Ago is how long ago it ended, in
+// milliseconds.
 type DetachRequest struct {
 	Silent bool      `json:"silent,omitzero"`
-	Until  time.Time `json:"until,omitzero"` // the last that was heard; zero is now
+	Until  time.Time `json:"until,omitzero"` // the last that was heard; zero is when it ended
+	Ago    int64     `json:"ago_ms,omitzero"`
 }
 
 // Validate finds nothing to refuse.
