@@ -41,4 +41,14 @@ var Defects = []Defect{
 	{"early-drop", verify.L1, "a client that talks is dropped as silent", earlyDrop},
 	{"never-well", verify.V1, "after the faults commands are not answered", neverWell},
 	{"leak", verify.H1, "goroutines are left behind", leak},
+
+	// Small ones, while something is broken that has nothing to do with them.
+	{"online-ahead", verify.O1, "four seconds online are made up", beside(onlineOff(4))},
+	{"online-behind", verify.O1, "four seconds online are forgotten", beside(onlineOff(-4))},
+	{"late-close", verify.G4, "a round ends three seconds late", beside(lateRound(0, 3))},
+	{"late-open", verify.G4, "a round begins three seconds late", beside(lateRound(3, 3))},
+	{"left-out", verify.G4, "a round is left out", beside(leftOut)},
+	{"stolen", verify.S2, "a sign-in takes a session whose client is there, and was not to", beside(stolen)},
+	{"endless-beside", verify.S2, "a session whose client is gone never ends", beside(endlessLease)},
+	{"early-drop-beside", verify.L1, "a client that talks is dropped as silent", beside(earlyDropOf)},
 }

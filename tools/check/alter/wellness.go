@@ -7,9 +7,24 @@ import (
 )
 
 func earlyDrop(r *run) bool {
+	return r.dropEarly(func(p place) bool {
+		t := r.event(p).T
+		return !slices.ContainsFunc(r.run.Faults, func(f history.Fault) bool { return f.To > t-40*second })
+	})
+}
+
+// earlyDropOf is earlyDrop of a client to which nothing happened, and whose edge was well.
+func earlyDropOf(r *run) bool {
+	return r.dropEarly(func(p place) bool {
+		return !slices.ContainsFunc(r.run.Faults, func(f history.Fault) bool { return f.Target == p.client })
+	})
+}
+
+// dropEarly ends what a client did with a drop, a second after it talked, where that may be.
+func (r *run) dropEarly(may func(place) bool) bool {
 	for _, p := range r.shuffled(func(e history.Event) bool { return e.Type == history.OK && e.F == history.Ping }) {
 		e := r.event(p)
-		if !r.quiet(p) || slices.ContainsFunc(r.run.Faults, func(f history.Fault) bool { return f.To > e.T-40*second }) {
+		if !r.quiet(p) || !may(p) {
 			continue
 		}
 		// Everything behind it did not happen.

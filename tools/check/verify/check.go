@@ -34,7 +34,11 @@ type checker struct {
 	keyed    map[string]*command
 	byText   map[string]*command
 	heard    map[string][]hearing // whispers by text
+	resumes  map[*session][]*op   // of which nobody knows whether they went well
 	windows  *windows
+	nats     []trouble            // see ofNATSAll
+	auth     []trouble            // see ofAuth
+	edges    map[string][]trouble // see ofEdge
 	latency  map[string][]int64
 	seen     map[uint64]int64 // when a line was first seen by anybody
 }
@@ -44,12 +48,14 @@ func Check(h *history.History, o Options) (*Report, error) {
 	c := &checker{
 		h: h, run: h.Run, settings: h.Run.Settings.WithDefaults(),
 		report: &Report{
-			Name: h.Run.Name, Seed: h.Run.Seed, Looked: map[ID]int{}, start: h.Run.Start,
+			Name: h.Run.Name, Seed: h.Run.Seed, Looked: map[ID]int{}, Strictly: map[ID]int{}, start: h.Run.Start,
 			Took: time.Duration(h.Run.End - h.Run.Start).Seconds(),
 		},
 		channels: map[string]string{}, sessions: map[string]*session{}, keyed: map[string]*command{}, byText: map[string]*command{},
 		heard: map[string][]hearing{}, latency: map[string][]int64{}, seen: map[uint64]int64{},
+		resumes: map[*session][]*op{}, edges: map[string][]trouble{},
 	}
+	c.nats, c.auth = c.ofNATSAll(), c.ofAuth()
 	c.report.Counts.Faults = len(h.Run.Faults)
 	c.windows = newWindows(h.Run)
 	if err := c.readLog(); err != nil {
@@ -94,11 +100,7 @@ func (c *checker) mono(t time.Time) int64 {
 // within the time after before that.
 func (c *checker) faulty(from, to int64, after time.Duration, keep func(history.Fault) bool) bool {
 	for _, f := range c.run.Faults {
-		end := f.To
-		if end == 0 {
-			end = c.run.End
-		}
-		if f.From <= to && end+int64(after) >= from && (keep == nil || keep(f)) {
+		if f.From <= to && c.healed(f)+int64(after) >= from && keep(f) {
 			return true
 		}
 	}

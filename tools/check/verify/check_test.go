@@ -85,3 +85,46 @@ func TestCarried(t *testing.T) {
 		})
 	}
 }
+
+// What is wrong elsewhere excuses nothing: a run is judged as strictly as without it.
+func TestUnrelatedFaults(t *testing.T) {
+	t.Parallel()
+	check := func(faults ...history.Fault) *verify.Report {
+		h := model.Run(7, model.Size{})
+		for _, f := range faults {
+			f.From, f.To = h.Run.Start, h.Run.End
+			h.Run.Faults = append(h.Run.Faults, f)
+		}
+		report, err := verify.Check(h, verify.Standard())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report
+	}
+	alone := check()
+	beside := check(history.Fault{Kind: history.Kill, Target: "chat-1"}, history.Fault{Kind: history.Stop, Target: "room-2"}, history.Fault{Kind: history.Blackhole, Target: "nobody"})
+	for _, id := range []verify.ID{verify.G4, verify.O1, verify.S2, verify.L1} {
+		if n, all := beside.Strictly[id], alone.Strictly[id]; n != all || n == 0 {
+			t.Errorf("%s: %d were judged strictly, and %d without those faults", id, n, all)
+		}
+	}
+	if beside.Verdict != verify.Passed {
+		t.Errorf("the run is %s: %v %v", beside.Verdict, beside.Invalid, beside.Violations)
+	}
+}
+
+// A run in which everything of a kind was excused shows nothing of it.
+func TestAllExcused(t *testing.T) {
+	t.Parallel()
+	h := model.Run(7, model.Size{})
+	for _, node := range []string{"nats-1", "nats-2"} {
+		h.Run.Faults = append(h.Run.Faults, history.Fault{Kind: history.Stop, Target: node, From: h.Run.Start, To: h.Run.End})
+	}
+	report, err := verify.Check(h, verify.Standard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Verdict != verify.Invalid || report.Strictly[verify.G4] != 0 || !strings.HasPrefix(strings.Join(report.Invalid, " "), "G4") {
+		t.Errorf("the run is %s: %v %v", report.Verdict, report.Invalid, report.Violations)
+	}
+}

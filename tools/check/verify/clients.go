@@ -395,6 +395,9 @@ func (c *checker) gather() {
 		if o.user != "" {
 			users[fold(o.user)] = true
 		}
+		if s := c.sessions[o.in.Session]; o.in.F == history.Resume && o.unknown() && s != nil {
+			c.resumes[s] = append(c.resumes[s], o)
+		}
 		if o.ok() {
 			c.latency[o.in.F] = append(c.latency[o.in.F], o.out.T-o.in.T)
 		}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math/big"
 	"slices"
-	"time"
 
 	"gamehall/shared/event"
 	"gamehall/tools/check/history"
@@ -215,84 +214,5 @@ func (c *checker) answersKept() {
 		case o.out.Void != (value.Cmp(twentyOne) > 0) && o.stint.door != "lines":
 			c.violate(Violation{ID: G2, Client: o.client, T: o.out.T, Text: fmt.Sprintf("the answer %q is %s, and void was told to be %t", o.in.Expression, value.RatString(), o.out.Void)})
 		}
-	}
-}
-
-// schedule is G4: rounds do not overlap, are numbered without holes, last as long as they
-// should, and begin a period apart. Around a fault they may be late; and then one may be left
-// out.
-func (c *checker) schedule(numbers []int) {
-	duration, period := time.Duration(c.settings.RoundDuration), time.Duration(c.settings.RoundPeriod)
-	if duration == 0 {
-		return
-	}
-	var before *round
-	for _, n := range numbers {
-		r := c.log.rounds[n]
-		if len(r.opens) == 0 {
-			continue
-		}
-		c.report.look(G4, 1)
-		open := r.opens[0]
-		if len(r.closes) > 0 {
-			c.lasted(r, duration)
-		} else if due := open.at + int64(duration) + 15*second; due < c.run.End && !c.faulty(open.at, due, 15*time.Second, nil) {
-			c.game(G4, n, "was opened %s before the end of the run and not closed", since(c.run.End, open.at))
-		}
-		if before != nil {
-			c.followed(before, r, period)
-		}
-		before = r
-	}
-}
-
-// lateClose is how late a round may be closed: one that nobody disturbs, and one that a fault
-// held up, after that fault.
-const (
-	onTime    = time.Second
-	lateClose = 15 * time.Second
-)
-
-func (c *checker) lasted(r *round, duration time.Duration) {
-	open, end := r.opens[0], r.closes[0]
-	lasted := time.Duration(end.at - open.at)
-	if end.seq < open.seq {
-		c.game(G4, r.n, "was closed before it was opened")
-	}
-	decided := slices.ContainsFunc(r.counted(), func(a answered) bool {
-		value, _, err := evaluate(a.Expression)
-		return err == nil && value.Cmp(twentyOne) == 0
-	})
-	if !decided && lasted < duration-onTime {
-		c.game(G4, r.n, "lasted %s, and nobody had made 21", lasted)
-	}
-	late := onTime
-	if c.faulty(open.at, end.at, lateClose, nil) {
-		late = lateClose
-		for _, f := range c.run.Faults { // it may be held up for as long as they last
-			if f.From <= end.at && f.To > open.at+int64(duration) {
-				late = max(late, time.Duration(f.To-open.at)-duration+lateClose)
-			}
-		}
-	}
-	if lasted > duration+late {
-		c.game(G4, r.n, "lasted %s, %s was right", lasted, duration)
-	}
-}
-
-func (c *checker) followed(before, r *round, period time.Duration) {
-	open := r.opens[0]
-	if r.n != before.n+1 {
-		c.game(G4, r.n, "follows round %d", before.n)
-	}
-	if len(before.closes) == 0 || before.closes[0].seq > open.seq {
-		c.game(G4, r.n, "was opened while round %d was", before.n)
-	}
-	apart := time.Duration(open.at - before.opens[0].at)
-	if period == 0 || c.faulty(before.opens[0].at-int64(period), open.at, lateClose, nil) {
-		return
-	}
-	if apart < period-2*onTime || apart > period+2*onTime {
-		c.game(G4, r.n, "was opened %s after the one before it, %s was right", apart, period)
 	}
 }

@@ -21,7 +21,7 @@ type registerStep struct {
 	what    string          // signin, maybe, standing, resume, lost, signout, expire
 	session string          // whose
 	victims map[string]bool // signin: the sessions that it may replace; nil is any
-	faulty  bool            // a fault was at work
+	faulty  bool            // a fault excuses something
 }
 
 // checkRegister is S2: the sign-ins, resumes, sign-outs and expiries of each user are those of
@@ -33,7 +33,10 @@ type registerStep struct {
 func (c *checker) checkRegister() {
 	c.expiries()
 	for user, steps := range c.registerSteps() {
-		c.report.look(S2, len(steps))
+		for _, s := range steps {
+			in, _ := s.Input.(registerStep)
+			c.report.judged(S2, 1, !in.faulty)
+		}
 		model := registerModel.ToModel()
 		switch porcupine.CheckOperationsTimeout(model, steps, linearizeFor) {
 		case porcupine.Illegal:
@@ -123,7 +126,7 @@ func (c *checker) registerSteps() map[string][]porcupine.Operation {
 		case o.in.F == history.SignIn && o.ok():
 			step = registerStep{what: "signin", session: o.session.name}
 			if !o.in.Takeover {
-				step.victims = c.victims(o, byUser[user])
+				step.victims, step.faulty = c.victims(o, byUser[user])
 			}
 		case o.in.F == history.SignIn && o.unknown():
 			maybe++
@@ -142,7 +145,7 @@ func (c *checker) registerSteps() map[string][]porcupine.Operation {
 			step = registerStep{what: "lost", session: s.name}
 			user = fold(s.user)
 		case o.in.F == history.SignOut && o.ok() && o.session != nil:
-			step = registerStep{what: "signout", session: o.session.name, faulty: c.faulty(o.in.T, o.out.T, 20*time.Second, nil)}
+			step = registerStep{what: "signout", session: o.session.name, faulty: c.untold(o)}
 			user = fold(o.session.user)
 		default:
 			continue
@@ -170,23 +173,34 @@ func (c *checker) tokens(s *session) int {
 }
 
 // victims are the sessions that the sign-in o, which asked for no takeover, may have replaced:
-// those that no connection was seen to hold all the while. Where a fault was at work the edge
-// that held it may not have answered, and then any.
-func (c *checker) victims(o *op, sessions []*session) map[string]bool {
-	if c.faulty(o.in.T, o.out.T, 40*time.Second, nil) {
-		return nil
-	}
-	free := map[string]bool{}
+// those that no connection was seen to hold all the while. One that was held may be among them
+// where its edge may not have answered auth: it, or NATS, or the copy of auth that asked was in
+// trouble. excused is that there is such a one.
+func (c *checker) victims(o *op, sessions []*session) (free map[string]bool, excused bool) {
+	free = map[string]bool{}
 	for _, s := range sessions {
 		held := false
 		for _, p := range s.parts {
-			held = held || p.from <= o.in.T && p.proof() >= o.out.T
+			if p.from > o.in.T || p.proof() < o.out.T {
+				continue
+			}
+			held = true
+			if troubled(slices.Concat(c.ofEdge(p.stint.edge), c.nats, c.auth), o.in.T, o.out.T) {
+				held, excused = false, true
+				break
+			}
 		}
 		if !held {
 			free[s.name] = true
 		}
 	}
-	return free
+	return free, excused
+}
+
+// untold tells whether auth may not have been told of the sign-out o when its edge said that it
+// was done: the edge, auth or NATS was in trouble, and the edge goes on trying.
+func (c *checker) untold(o *op) bool {
+	return troubled(slices.Concat(c.ofEdge(o.stint.edge), c.nats, c.auth), o.in.T, o.out.T)
 }
 
 // expiry is when s may have ended without being asked: from when on nobody held it, and when
@@ -234,29 +248,40 @@ func (c *checker) reaped() time.Duration {
 	return time.Duration(c.settings.SilenceMost) + time.Duration(c.settings.ResumeFor) + 5*time.Second
 }
 
-// expiries looks for sessions that outlived their client: a lease that never expires. Faults
-// that are at work meanwhile put it off.
+// expiries looks for sessions that outlived their client: a lease that never expires. What befalls
+// its edge, the way to that, NATS or auth meanwhile puts it off until that is over.
 func (c *checker) expiries() {
+	auth, _ := c.ofService("auth")
 	for _, s := range c.sessions {
 		last, connected := int64(0), false
+		var inTheWay []trouble
 		for _, p := range s.parts {
 			last = max(last, p.to)
 			connected = connected || p.stint.final && p.quit == nil
+			inTheWay = slices.Concat(inTheWay, c.ofEdge(p.stint.edge), c.onWay(p.stint.client, p.stint.edge))
+		}
+		for _, o := range c.resumes[s] { // it may have come back, and nobody saw it
+			last = max(last, o.stint.to)
+			inTheWay = slices.Concat(inTheWay, c.ofEdge(o.stint.edge), c.onWay(o.client, o.stint.edge))
 		}
 		if s.joined == nil || connected {
 			continue
 		}
-		due := last + int64(c.reaped())
-		for _, f := range c.run.Faults {
-			if f.From <= due && f.To >= last {
-				due = max(due, f.To+int64(c.reaped()))
+		due, strict := last+int64(c.reaped()), true
+		inTheWay = slices.Concat(inTheWay, c.nats, auth)
+		for again := true; again; {
+			again = false
+			for _, t := range inTheWay {
+				if later := t.to + int64(c.reaped()); t.from <= due && t.to >= last && later > due {
+					due, strict, again = later, false, true
+				}
 			}
 		}
 		end := c.run.End
 		if s.left != nil {
 			end = s.left.at
 		}
-		c.report.look(S2, 1)
+		c.report.judged(S2, 1, strict)
 		if end > due+5*second {
 			c.violate(Violation{ID: S2, Client: s.parts[0].stint.client, T: s.begun, Text: fmt.Sprintf("the session %s of %s lost its client %s into the run, and was not over %s later", s.name, s.user, since(last, c.run.Start), since(end, last))})
 		}

@@ -135,7 +135,7 @@ func (c *checker) fences() {
 		if c.faulty(s.to-35*second, s.to, 10*time.Second, func(f history.Fault) bool { return of(f, s.edge) }) {
 			continue
 		}
-		if without := c.withoutNATS(s.to); without < time.Duration(c.settings.Fence-c.settings.Renew) {
+		if without := c.withoutNATSBy(s); without < time.Duration(c.settings.Fence-c.settings.Renew) {
 			c.violate(Violation{ID: F1, Client: s.client, T: s.to, Text: fmt.Sprintf("%s closed its clients as if it were cut off, the connection %d of %s among them: NATS was in trouble for %s at most", s.edge, s.n, s.client, short(without))})
 		}
 	}
@@ -170,16 +170,14 @@ const lateMost = 6 * time.Second
 // inTime looks at a line that came to somebody who listened all the while: when the edge or NATS
 // was in trouble it may be late, but not by much when that is over.
 func (c *checker) inTime(p *part, e history.Event, stored *entry) {
-	c.report.look(F1, 1)
-	if e.T-stored.at <= int64(lateMost) {
+	late := e.T - stored.at
+	c.report.judged(F1, 1, late <= int64(lateMost))
+	if late <= int64(lateMost) {
 		return
 	}
 	from := stored.at
 	for _, f := range c.run.Faults {
-		end := f.To
-		if end == 0 {
-			end = c.run.End
-		}
+		end := c.healed(f)
 		switch {
 		case amongNATS(f):
 			end += int64(electionMost)
@@ -190,9 +188,27 @@ func (c *checker) inTime(p *part, e history.Event, stored *entry) {
 			from = max(from, end)
 		}
 	}
-	if late := e.T - from; late > int64(lateMost) {
+	if late = e.T - from; late > int64(lateMost) {
 		c.at(F1, p, e, "the event %d of %s came %s after it was stored, and %s after what stood in its way", e.Seq, e.Channel, since(e.T, stored.at), since(e.T, from))
 	}
+}
+
+// withoutNATSBy is for how long some node was lost when s was closed, at the most: its client may
+// have heard that late, because its way to the edge was in trouble.
+func (c *checker) withoutNATSBy(s *stint) time.Duration {
+	longest := c.withoutNATS(s.to)
+	for _, way := range c.onWay(s.client, s.edge) {
+		if way.from > s.to || way.to+second < s.to {
+			continue
+		}
+		longest = max(longest, c.withoutNATS(way.from))
+		for _, f := range c.run.Faults {
+			if end := c.healed(f); end > way.from && end < s.to {
+				longest = max(longest, c.withoutNATS(end))
+			}
+		}
+	}
+	return longest
 }
 
 // withoutNATS is for how long before t some node was lost, or just lost, without a pause.
