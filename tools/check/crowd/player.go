@@ -49,9 +49,10 @@ type Player struct {
 	texts      int
 	keys       int
 	sessions   int
-	unheard    *call // the last command with a key whose answer never came
-	unheardAt  time.Time
-	failures   int // in a row, to connect
+	unheard    *call     // the last command with a key whose answer never came
+	unheardKey string    // its key
+	unheardAt  time.Time // when it was asked first
+	failures   int       // in a row, to connect
 
 	mu      sync.Mutex
 	conn    *connection // the one that stands
@@ -327,12 +328,16 @@ func (p *Player) enter(ctx context.Context, c *connection) bool {
 	return false
 }
 
+// repeatFor is for how long after the first time a command is asked again under its key, which is
+// good for two minutes; one that is asked takes up to 15 s.
+const repeatFor = 90 * time.Second
+
 // repeat asks again what was never answered, under the same key.
 func (p *Player) repeat(ctx context.Context, c *connection) bool {
 	k := p.unheard
 	p.unheard = nil
 	_, _, room, _ := p.place()
-	if k == nil || time.Since(p.unheardAt) > 90*time.Second || p.draw.IntN(10) == 0 {
+	if k == nil || time.Since(p.unheardAt) > repeatFor || p.draw.IntN(10) == 0 {
 		return true
 	}
 	if k.cmd.Type == wire.RoomSay && k.cmd.Room != room {
@@ -351,9 +356,13 @@ func (p *Player) ask(ctx context.Context, c *connection, cmd wire.Command) *call
 			cmd.Key = fmt.Sprintf("%s-%s-k%d", p.crowd.cfg.Run, p.Name, p.keys)
 		}
 	}
+	asked := time.Now()
 	k := c.do(ctx, cmd)
 	if cmd.Key != "" && (!k.known || retryable(k.reply)) {
-		p.unheard, p.unheardAt = k, time.Now()
+		if p.unheardKey != cmd.Key {
+			p.unheardKey, p.unheardAt = cmd.Key, asked
+		}
+		p.unheard = k
 	}
 	return k
 }
