@@ -386,6 +386,18 @@ func TestPostgresRestarts(t *testing.T) {
 	}
 }
 
+// Nor does one that is lost for good, when its standby is promoted.
+func TestPostgresFailover(t *testing.T) {
+	t.Parallel()
+	primary := storagetest.StartServer(t)
+	d := primary.Database(t)
+	standby := primary.StartStandby(t)
+	acked(t, primary.Both(standby, d).At(t, "auth"), func() {
+		primary.Stop(t, syscall.SIGQUIT)
+		standby.Promote(t)
+	})
+}
+
 // One that stays away is busy, and no more, once the time is over.
 func TestPostgresIsAway(t *testing.T) {
 	t.Parallel()

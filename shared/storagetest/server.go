@@ -103,7 +103,11 @@ func (s *Server) Database(t testing.TB) Database {
 	t.Helper()
 	name := newName()
 	run(t, s.url("postgres", "postgres"), fmt.Sprintf("CREATE DATABASE %s OWNER hall TEMPLATE template0", name))
-	t.Cleanup(func() { run(t, s.url("postgres", "postgres"), fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name)) })
+	t.Cleanup(func() {
+		if s.cmd != nil { // else it was stopped for good
+			run(t, s.url("postgres", "postgres"), fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name))
+		}
+	})
 	return Database{DB: s.URL(name), Data: t.TempDir()}
 }
 
@@ -137,20 +141,26 @@ func newServer() (s *Server, err error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
+	if s.port, err = freePort(); err != nil {
 		return nil, err
 	}
-	at, ok := l.Addr().(*net.TCPAddr)
-	if err := l.Close(); err != nil || !ok {
-		return nil, errors.Join(errors.New("no free port"), err)
-	}
-	s.port = at.Port
 	if err := s.start(); err != nil {
 		return nil, err
 	}
 	err = s.exec(fmt.Sprintf("CREATE ROLE hall LOGIN PASSWORD '%s'", Password))
 	return s, err
+}
+
+func freePort() (int, error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	at, ok := l.Addr().(*net.TCPAddr)
+	if err := l.Close(); err != nil || !ok {
+		return 0, errors.Join(errors.New("no free port"), err)
+	}
+	return at.Port, nil
 }
 
 // becomeSomebody chooses whose processes the server's are: it refuses root.
