@@ -169,7 +169,7 @@ func (h *hall) start(ctx context.Context) error {
 		}
 	}
 	for _, name := range h.order {
-		if err := h.processes[name].ready(ctx); err != nil {
+		if err := h.processes[name].serving(ctx); err != nil {
 			return err
 		}
 	}

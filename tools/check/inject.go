@@ -204,7 +204,7 @@ func (in *injector) up(ctx context.Context, name string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, upWithin)
 	defer cancel()
-	if err := p.ready(ctx); err != nil && !errors.Is(context.Cause(ctx), context.Canceled) {
+	if err := p.serving(ctx); err != nil && !errors.Is(context.Cause(ctx), context.Canceled) {
 		in.problem(err)
 	}
 }

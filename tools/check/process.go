@@ -151,6 +151,43 @@ func (p *process) stop() (time.Duration, error) {
 	return took, nil
 }
 
+// Where a port of a process is taken, by somebody who drew it between our looking and its listening
+// or while it was down, it says so and ends; whoever has it may not have it for long.
+const (
+	portTaken  = "address already in use"
+	portsAgain = 200 * time.Millisecond
+)
+
+// serving returns once the process, which was started, serves. One that ended because a port was
+// taken is started again, until ctx ends.
+func (p *process) serving(ctx context.Context) error {
+	for {
+		err := p.ready(ctx)
+		if err == nil || !p.lacksPort() || !wait(ctx, portsAgain) {
+			return err
+		}
+		if err := p.start(); err != nil {
+			return err
+		}
+	}
+}
+
+// lacksPort tells whether the process ended because a port was taken. That end is nobody's fault,
+// and is forgotten.
+func (p *process) lacksPort() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !done(p.ended) {
+		return false
+	}
+	text, err := tail(p.log, p.from)
+	if err != nil || !bytes.Contains(text, []byte(portTaken)) || len(p.exits) == 0 {
+		return false
+	}
+	p.exits = p.exits[:len(p.exits)-1]
+	return true
+}
+
 // ready returns once the process serves. It fails when the process or ctx ends first.
 func (p *process) ready(ctx context.Context) error {
 	p.mu.Lock()

@@ -75,6 +75,39 @@ func TestProcessFails(t *testing.T) {
 	}
 }
 
+// TestProcessWithoutPort starts a process again whose port was taken, and says nothing of that end.
+func TestProcessWithoutPort(t *testing.T) {
+	t.Parallel()
+	p := script(t, `if mkdir "$0" 2>/dev/null; then echo "bind: address already in use"; exit 1; fi
+		trap 'exit 0' TERM; echo serving; while :; do sleep 0.05; done`)
+	p.args = append(p.args, filepath.Join(t.TempDir(), "tried"))
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.serving(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.stop(); err != nil {
+		t.Error(err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.exits) != 1 || p.exits[0].Status != "exit status 0" || p.starts != 2 {
+		t.Errorf("it was started %d times and ended as %+v", p.starts, p.exits)
+	}
+
+	// As long as the port is taken it is no use.
+	p = script(t, `echo "bind: address already in use"; exit 1`)
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if err := p.serving(ctx); err == nil || !strings.Contains(err.Error(), portTaken) {
+		t.Errorf("serving: %v", err)
+	}
+}
+
 // TestScan finds what no log may have.
 func TestScan(t *testing.T) {
 	t.Parallel()
