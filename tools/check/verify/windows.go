@@ -232,35 +232,53 @@ func (c *checker) withoutNATS(t int64) time.Duration {
 	return time.Duration(t - from)
 }
 
-// ackGaps finds the times without an acknowledgement of a line while one waited for it.
+// inVain is how long a line must have waited for its missing outcome to count as one that still
+// waits: whose connection was lost at once was not kept waiting by the hall.
+const inVain = 2 * second
+
+// ackGaps finds the times without an acknowledgement of a line while one waited for it. A line that
+// waited in vain, until the hall gave up or its connection was lost, counts as one that waits until
+// something is acknowledged again: or an outage that outlasts the hall's patience would be told as
+// long as the patience of those who came last.
 func (c *checker) ackGaps() {
-	var lines []*op
+	type waiting struct{ from, to int64 }
+	var acked, lines []waiting
 	for _, o := range c.ops {
-		if o.in.F == history.Say || o.in.F == history.RoomSay {
-			lines = append(lines, o)
+		if o.in.F != history.Say && o.in.F != history.RoomSay {
+			continue
 		}
+		w := waiting{o.in.T, o.out.T}
+		switch {
+		case o.ok():
+			acked = append(acked, w)
+		case !o.unknown() || w.to-w.from < inVain:
+			continue
+		}
+		lines = append(lines, w)
 	}
-	slices.SortFunc(lines, func(a, b *op) int { return cmp.Compare(a.out.T, b.out.T) })
-	// began is when the first of those began to wait that still wait then.
+	byEnd := func(a, b waiting) int { return cmp.Compare(a.to, b.to) }
+	slices.SortFunc(acked, byEnd)
+	slices.SortFunc(lines, byEnd)
+	// began is when the first of those began to wait that have not ended before.
 	began := make([]int64, len(lines)+1)
 	began[len(lines)] = math.MaxInt64
 	for i := len(lines) - 1; i >= 0; i-- {
-		began[i] = min(began[i+1], lines[i].in.T)
+		began[i] = min(began[i+1], lines[i].from)
 	}
-	last := c.run.Start
-	for i, o := range lines {
-		if !o.ok() {
-			continue
+	last, open := c.run.Start, 0
+	for _, a := range acked {
+		for open < len(lines) && lines[open].to <= last {
+			open++
 		}
-		from := max(last, began[i])
-		c.windows.each(from, o.out.T, func(i int) {
+		from := max(last, began[open])
+		c.windows.each(from, a.to, func(i int) {
 			w := &c.windows.list[i]
-			w.AckGap = max(w.AckGap, time.Duration(o.out.T-from))
-			if o.out.T >= c.windows.from[i] && o.out.T <= c.windows.to[i] {
+			w.AckGap = max(w.AckGap, time.Duration(a.to-from))
+			if a.to >= c.windows.from[i] && a.to <= c.windows.to[i] {
 				w.Acked++
 			}
 		})
-		last = o.out.T
+		last = a.to
 	}
 }
 
