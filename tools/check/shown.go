@@ -20,7 +20,8 @@ const (
 	noise = 2
 	// feltFor is how long the loss of a follower is looked at.
 	feltFor = 5 * time.Second
-	// backFor is how long after its restart an edge's clients may still come back.
+	// backFor is how long after its restart a client may first see that its connection to an edge is
+	// gone.
 	backFor = 10 * time.Second
 )
 
@@ -41,23 +42,7 @@ func (s Scenario) shown(h *history.History, r *verify.Report, out io.Writer) (mi
 		if longest > rollingGap {
 			missing = append(missing, fmt.Errorf("a rolling restart stopped the acknowledgements for %s, %s is the most", longest, rollingGap))
 		}
-		for _, f := range h.Run.Faults {
-			if !slices.Contains(h.Run.Settings.Edges, f.Target) {
-				continue
-			}
-			times := map[string]int{}
-			for _, e := range lost {
-				if e.Edge == f.Target && e.T >= f.From && e.T <= f.To+int64(backFor) {
-					times[e.Client]++
-				}
-			}
-			for client, n := range times {
-				if n > 1 {
-					missing = append(missing, fmt.Errorf("%s lost its connection to %s %d times while that restarted once", client, f.Target, n))
-				}
-			}
-			told("restart of %s: %d clients came back, each once", f.Target, len(times))
-		}
+		missing = append(missing, reconnects(h.Run, lost, told)...)
 	case Leader:
 		told("loss of a leader: the longest time without an acknowledgement was %s, %d connections were lost", longest.Round(time.Millisecond), len(lost))
 		if longest > leaderGap {
@@ -79,6 +64,35 @@ func (s Scenario) shown(h *history.History, r *verify.Report, out io.Writer) (mi
 		}
 	}
 	return missing, nil
+}
+
+// reconnects looks at every connection that was lost in the whole run: each client loses at most one
+// for each restart of an edge, that which it had to this edge, and none otherwise.
+func reconnects(run history.Run, lost []history.Event, told func(format string, args ...any)) (missing []error) {
+	excused := map[int]map[string]bool{} // by restart: whose loss it is
+	for _, e := range lost {
+		restart := slices.IndexFunc(run.Faults, func(f history.Fault) bool {
+			return f.Target == e.Edge && slices.Contains(run.Settings.Edges, f.Target) && e.T >= f.From && e.T <= f.To+int64(backFor)
+		})
+		at := time.Duration(e.T - run.Start).Seconds()
+		switch {
+		case restart < 0:
+			missing = append(missing, fmt.Errorf("%s lost its connection to %s (%s) %.1fs into the run, and that did not restart then", e.Client, e.Edge, e.Reason, at))
+			continue
+		case excused[restart] == nil:
+			excused[restart] = map[string]bool{}
+		case excused[restart][e.Client]:
+			missing = append(missing, fmt.Errorf("%s lost its connection to %s once more (%s) %.1fs into the run, and that restarted once", e.Client, e.Edge, e.Reason, at))
+		}
+		excused[restart][e.Client] = true
+	}
+	for i, f := range run.Faults {
+		if slices.Contains(run.Settings.Edges, f.Target) {
+			told("restart of %s: %d clients lost their connection, once each", f.Target, len(excused[i]))
+		}
+	}
+	told("%d connections were lost in the whole run, %d of them for no restart of their edge or more than once for it", len(lost), len(missing))
+	return missing
 }
 
 // losses are the connections that ended although their clients wanted them, until the clients

@@ -47,7 +47,9 @@ func TestShown(t *testing.T) {
 	}{
 		{"rolling", Rolling, memory(100*time.Millisecond, time.Millisecond, edge, lost(21*time.Second, "restart")), window(900 * time.Millisecond), ""},
 		{"rolling, with a gap", Rolling, memory(100*time.Millisecond, time.Millisecond, edge), window(1100 * time.Millisecond), "stopped the acknowledgements"},
-		{"rolling, lost twice", Rolling, memory(100*time.Millisecond, time.Millisecond, edge, lost(21*time.Second, "restart"), lost(23*time.Second, "eof")), window(0), "2 times"},
+		{"rolling, lost twice", Rolling, memory(100*time.Millisecond, time.Millisecond, edge, lost(21*time.Second, "restart"), lost(23*time.Second, "eof")), window(0), "once more"},
+		{"rolling, lost before", Rolling, memory(100*time.Millisecond, time.Millisecond, edge, lost(10*time.Second, "unavailable"), conn(11*time.Second)), window(0), "did not restart then"},
+		{"rolling, lost afterwards", Rolling, memory(100*time.Millisecond, time.Millisecond, edge, lost(21*time.Second, "restart"), lost(50*time.Second, "eof")), window(0), "did not restart then"},
 		{"rolling, tried in vain", Rolling, memory(100*time.Millisecond, time.Millisecond, edge, lost(21*time.Second, "restart"), conn(22*time.Second), lost(22*time.Second, "reset")), window(0), ""},
 		{"leader", Leader, memory(100*time.Millisecond, time.Millisecond, kill, lost(21*time.Second, "signed_in_elsewhere")), window(9 * time.Second), ""},
 		{"leader, with a gap", Leader, memory(100*time.Millisecond, time.Millisecond, kill), window(11 * time.Second), "stopped the acknowledgements"},
