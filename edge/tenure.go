@@ -91,18 +91,26 @@ func (e *Edge) begin(ctx context.Context) (*tenure, error) {
 	if err != nil {
 		return nil, errors.Join(err, e.stopService(t))
 	}
-	err = streams.Retry(ctx, func(ctx context.Context) error {
-		err := t.renew(ctx)
-		if streams.Conflict(err) && t.ours(ctx) { // stored, and the answer was lost
-			return nil
-		}
-		return err
-	})
+	err = streams.Retry(ctx, t.claim)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lease: %w", err), e.stopService(t))
 	}
 	e.log.Info("edge has its lease", "edge", t.id)
 	return t, nil
+}
+
+// claim stores the lease for the first time. Nobody else has its id: a conflict is with an attempt
+// of our own, which was stored, and its answer lost, or is not decided yet and may be lost with its
+// leader. So it is tried again.
+func (t *tenure) claim(ctx context.Context) error {
+	err := t.renew(ctx)
+	switch {
+	case !streams.Conflict(err):
+		return err
+	case t.ours(ctx) && t.revision != 0: // it was found, and not only not refuted
+		return nil
+	}
+	return fmt.Errorf("%w: %v", jetstream.ErrNoStreamResponse, err) //nolint:errorlint // it is no conflict for who looks at it
 }
 
 // renew stores the lease again, if it is still the one that this tenure stored last.

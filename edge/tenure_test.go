@@ -1,9 +1,11 @@
 package edge
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gamehall/shared/natstest"
@@ -114,6 +116,50 @@ func TestTenureEndsByEitherClock(t *testing.T) {
 			ten.renewed.Store(&renewed)
 			if err := ten.check(); (err != nil) != tt.over {
 				t.Errorf("check: %v, want over %v", err, tt.over)
+			}
+		})
+	}
+}
+
+// undecided is a bucket whose leader has taken the first value of a key and not decided on it: it
+// refuses another one, has nothing to show, and loses it in the end.
+type undecided struct {
+	jetstream.KeyValue
+	refuses int
+	reads   error
+}
+
+func (u *undecided) Create(ctx context.Context, key string, value []byte, _ ...jetstream.KVCreateOpt) (uint64, error) {
+	if u.refuses--; u.refuses >= 0 {
+		return 0, &jetstream.APIError{Code: 400, ErrorCode: jetstream.JSErrCodeStreamWrongLastSequenceConstant}
+	}
+	return u.KeyValue.Create(ctx, key, value)
+}
+
+func (u *undecided) Get(ctx context.Context, key string) (jetstream.KeyValueEntry, error) {
+	if u.refuses > 0 {
+		return nil, u.reads
+	}
+	return u.KeyValue.Get(ctx, key)
+}
+
+// The lease of a new id can only be its own: a conflict with an attempt that is not decided is no
+// reason not to begin.
+func TestLeaseNotDecided(t *testing.T) {
+	t.Parallel()
+	for _, reads := range []error{jetstream.ErrKeyNotFound, nats.ErrTimeout} {
+		t.Run(reads.Error(), func(t *testing.T) {
+			t.Parallel()
+			kv, err := natstest.Run(t).JetStream(t).KeyValue(natstest.Context(t), streams.Edges)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ten := &tenure{id: "e1", kv: &undecided{KeyValue: kv, refuses: 3, reads: reads}, lost: make(chan struct{})}
+			if err := streams.Retry(natstest.Context(t), ten.claim); err != nil {
+				t.Fatal(err)
+			}
+			if err := ten.check(); err != nil || ten.revision == 0 {
+				t.Errorf("the lease is not held (revision %d): %v", ten.revision, err)
 			}
 		})
 	}
