@@ -131,8 +131,9 @@ func (c *checker) fences() {
 		if !s.ended || s.by == history.ByClient || s.reason != "unavailable" {
 			continue
 		}
-		c.report.look(F1, 1)
-		if c.faulty(s.to-35*second, s.to, 10*time.Second, func(f history.Fault) bool { return of(f, s.edge) }) {
+		excused := troubled(c.ofEdge(s.edge), s.to-35*second, s.to)
+		c.report.judged(F1, 1, !excused)
+		if excused {
 			continue
 		}
 		if without := c.withoutNATSBy(s); without < time.Duration(c.settings.Fence-c.settings.Renew) {
@@ -221,7 +222,9 @@ func (c *checker) withoutNATS(t int64) time.Duration {
 				continue
 			}
 			end := f.From + int64(electionMost)
-			if f.Kind != history.StepDown && f.Role == "" {
+			// A node that is cut off from the others serves nobody, and who is connected to it does not
+			// know; one that is gone is left at once.
+			if !ofNATS(f) || f.Kind != history.StepDown && f.Role == "" {
 				end = max(end, f.To)
 			}
 			if end+2*second >= from {

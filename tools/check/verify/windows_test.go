@@ -48,3 +48,49 @@ func TestAckGap(t *testing.T) {
 		})
 	}
 }
+
+// An edge may let go of its clients when it was cut off for long: it, NATS, or the node that it was
+// connected to; and not when a node was lost.
+func TestFences(t *testing.T) {
+	t.Parallel()
+	const edge, client = "edge-1", "c001"
+	const closed = 100 // seconds into the run, as the client saw it
+	fault := func(from, to int64, kind, target, role string) history.Fault {
+		return history.Fault{From: from * second, To: to * second, Kind: kind, Target: target, Role: role}
+	}
+	tests := []struct {
+		name   string
+		faults []history.Fault
+		bad    bool
+	}{
+		{"nothing", nil, true},
+		{"a leader was killed", []history.Fault{fault(78, 101, history.Kill, "nats-1", "leader")}, true},
+		{"the edge was cut off", []history.Fault{fault(80, 110, history.Blackhole, "edge-1/nats", "")}, false},
+		{"the other one was", []history.Fault{fault(80, 110, history.Blackhole, "edge-2/nats", "")}, true},
+		{"its clients were reset", []history.Fault{fault(90, 90, history.Cut, "clients/edge-1", "")}, true},
+		{"a node was cut off from the others", []history.Fault{fault(80, 110, history.Blackhole, "nats-1/nats", "leader")}, false},
+		{"not for long", []history.Fault{fault(92, 99, history.Blackhole, "nats-1/nats", "leader")}, true},
+		{"two nodes were gone", []history.Fault{fault(80, 98, history.Kill, "nats-1", ""), fault(80, 98, history.Kill, "nats-2", "")}, false},
+		{"two nodes were gone, and the client heard of it late", []history.Fault{
+			fault(75, 93, history.Kill, "nats-1", ""), fault(75, 93, history.Kill, "nats-2", ""), fault(85, 100, history.Blackhole, client, ""),
+		}, false},
+		{"the client would have heard of it at once", []history.Fault{
+			fault(75, 93, history.Kill, "nats-1", ""), fault(75, 93, history.Kill, "nats-2", ""), fault(85, 100, history.Blackhole, "c002", ""),
+		}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			run := history.Run{End: 200 * second, Faults: tt.faults}
+			c := &checker{
+				run: run, settings: run.Settings.WithDefaults(), windows: newWindows(run), edges: map[string][]trouble{},
+				report: &Report{Looked: map[ID]int{}, Strictly: map[ID]int{}},
+				stints: []*stint{{client: client, edge: edge, to: closed * second, ended: true, by: history.ByServer, reason: "unavailable"}},
+			}
+			c.fences()
+			if c.report.Has(F1) != tt.bad {
+				t.Errorf("found: %v", c.report.Violations)
+			}
+		})
+	}
+}
