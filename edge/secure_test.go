@@ -2,20 +2,11 @@ package edge_test
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,46 +15,10 @@ import (
 	"gamehall/shared/natstest"
 )
 
-// certificate makes one for 127.0.0.1, and what a client trusts it by.
-func certificate(t *testing.T) (cert, key string, trusts *tls.Config) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "hall"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for file, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return cert, key, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}
-}
-
 // secured starts a hall whose edge speaks TLS.
 func secured(t *testing.T) (*hall, *tls.Config) {
 	t.Helper()
-	cert, key, trusts := certificate(t)
+	cert, key, trusts := natstest.Certificate(t)
 	return start(t, func(c *edge.Config) { c.TLSCert, c.TLSKey = cert, key }), trusts
 }
 
@@ -232,8 +187,8 @@ func TestTLSStop(t *testing.T) {
 
 func TestTLSRefusesToStart(t *testing.T) {
 	t.Parallel()
-	cert, key, _ := certificate(t)
-	other, _, _ := certificate(t)
+	cert, key, _ := natstest.Certificate(t)
+	other, _, _ := natstest.Certificate(t)
 	ns := natstest.Run(t)
 	for name, files := range map[string][2]string{
 		"no key": {cert, ""}, "no certificate": {"", key}, "a key of another": {other, key},

@@ -111,7 +111,7 @@ func TestRestartCatchesUp(t *testing.T) {
 func TestPoison(t *testing.T) {
 	t.Parallel()
 	ns := natstest.Run(t)
-	log := &counter{}
+	log := &natstest.Output{}
 	s := startWith(t, ns, Config{Data: t.TempDir(), Log: slog.New(slog.NewTextHandler(log, nil))})
 	js := ns.JetStream(t)
 	for _, poison := range []string{"{broken", `{"event":"joined","user":"ann"}`} {
@@ -122,7 +122,7 @@ func TestPoison(t *testing.T) {
 	ann, _ := began("ann", 1, time.Hour, time.Minute)
 	tell(t, ns, event.Joined, ann, nil)
 	drained(t, s, ns)
-	if got := log.count("cannot be read and is passed over"); got != 2 {
+	if got := log.Count("cannot be read and is passed over"); got != 2 {
 		t.Errorf("told %d times, want once for each", got)
 	}
 	if stored(t, s, ann).Epoch != 1 {
@@ -144,7 +144,7 @@ func TestLockedDatabase(t *testing.T) {
 	t.Parallel()
 	ns := natstest.Run(t)
 	dir := t.TempDir()
-	log := &counter{}
+	log := &natstest.Output{}
 	s := startWith(t, ns, Config{Data: dir, Log: slog.New(slog.NewTextHandler(log, nil))})
 	ann := ns.SignIn(t, "ann", "edge1")
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "account.db")+"?_pragma=busy_timeout(20000)") // the service may be writing
@@ -162,7 +162,7 @@ func TestLockedDatabase(t *testing.T) {
 	}
 	bob, end := began("bob", 1, time.Hour, time.Minute)
 	tell(t, ns, event.Left, bob, func(e *event.Event) { e.Until = end })
-	until(t, "the write is given up for now", func() bool { return log.count("not stored yet") > 0 })
+	until(t, "the write is given up for now", func() bool { return log.Count("not stored yet") > 0 })
 	seconds(t, ns.Connect(t), ann)
 	if _, err := lock.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)

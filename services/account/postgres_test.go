@@ -40,7 +40,7 @@ func TestPostgresIsAway(t *testing.T) {
 	server := storagetest.StartServer(t)
 	d := server.Database(t)
 	ns := natstest.Run(t)
-	log := &counter{}
+	log := &natstest.Output{}
 	s := startWith(t, ns, Config{DB: d.DB, Log: slog.New(slog.NewTextHandler(log, nil))})
 	startOn(t, ns, d)
 	ann := ns.SignIn(t, "ann", "edge1")
@@ -64,7 +64,7 @@ func TestPostgresIsAway(t *testing.T) {
 	if got := online(all); got != sessions*30*time.Second {
 		t.Errorf("bob was online %v in %d sessions, want 10 min in %d", got, len(all), sessions)
 	}
-	if log.count("internal") > 0 {
+	if log.Count("internal") > 0 {
 		t.Error("it was an internal error")
 	}
 }

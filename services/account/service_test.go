@@ -3,8 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -144,24 +142,6 @@ func seconds(t *testing.T, nc *nats.Conn, r session.Record) int64 {
 func began(user string, epoch uint64, ago, long time.Duration) (session.Record, time.Time) {
 	r := session.Record{User: user, UserID: "id-" + user, Claimed: epoch, Edge: "edge1", Since: exact(time.Now().Add(-ago))}
 	return r, r.Since.Add(long)
-}
-
-// counter is a log that is counted.
-type counter struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.Write(p)
-}
-
-func (c *counter) count(s string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return strings.Count(c.text.String(), s)
 }
 
 // Run ends well when it is told to, also while it waits for a NATS that is not there.

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -194,30 +193,12 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-// log takes what several goroutines log.
-type log struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // No password and no session id is in what is logged, answered or told, whatever went wrong
 // with the request.
 func TestPasswordsAreNotLogged(t *testing.T) {
 	t.Parallel()
 	ns := natstest.Run(t)
-	logged := &log{}
+	logged := &natstest.Output{}
 	s := start(t, ns, func(c *Config) {
 		c.Log = slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		c.ReapEvery = reaping

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -227,7 +226,7 @@ func TestHistoryOfARoom(t *testing.T) {
 func TestHistoryShowsWhatIsForClients(t *testing.T) {
 	t.Parallel()
 	ns := natstest.Run(t)
-	log := &counter{}
+	log := &natstest.Output{}
 	startWith(t, ns, Config{Log: slog.New(slog.NewTextHandler(log, nil))})
 	nc := ns.Connect(t)
 	ann := ns.SignIn(t, "ann", "edge1")
@@ -252,7 +251,7 @@ func TestHistoryShowsWhatIsForClients(t *testing.T) {
 			}
 		}
 	}
-	if got := log.count("cannot be read"); got != 1 {
+	if got := log.Count("cannot be read"); got != 1 {
 		t.Errorf("told %d times, want once", got)
 	}
 }
@@ -291,22 +290,4 @@ func request(t *testing.T, nc *nats.Conn, r session.Record) string {
 		t.Fatalf("history: %s", code)
 	}
 	return string(answer.Data)
-}
-
-// counter is a log that is counted.
-type counter struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.Write(p)
-}
-
-func (c *counter) count(s string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return strings.Count(c.text.String(), s)
 }

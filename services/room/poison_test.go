@@ -1,10 +1,8 @@
 package room
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,29 +13,11 @@ import (
 	"gamehall/shared/streams"
 )
 
-// book is a log that is read while it is written.
-type book struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *book) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *book) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
-}
-
 // An event that cannot be read, or that breaks whoever handles it, is tried, told once and left
 // out; those behind it are handled.
 func TestPoison(t *testing.T) {
 	t.Parallel()
-	js, log := natstest.Run(t).JetStream(t), &book{}
+	js, log := natstest.Run(t).JetStream(t), &natstest.Output{}
 	s := newStore(js, newMirror(), slog.New(slog.NewTextHandler(log, nil)), time.Now)
 	if _, err := s.lobby(natstest.Context(t)); err != nil { // it begins with what is new
 		t.Fatal(err)
@@ -74,8 +54,8 @@ func TestPoison(t *testing.T) {
 	case <-natstest.Context(t).Done():
 		t.Fatal("what stands behind the poison is not handled")
 	}
-	natstest.Eventually(t, "the poison is left out", func() bool { return log.count("cannot be handled, it is left out") == 1 })
-	if log.count("cannot be read, it is left out") != 1 {
+	natstest.Eventually(t, "the poison is left out", func() bool { return log.Count("cannot be handled, it is left out") == 1 })
+	if log.Count("cannot be read, it is left out") != 1 {
 		t.Error("what cannot be read is not told once")
 	}
 	cancel()

@@ -76,22 +76,11 @@ type part struct {
 }
 
 // logbook is a log that is read while it is written.
-type logbook struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
+type logbook struct{ natstest.Output }
 
 func (l *logbook) lines(level, text string) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var found []string
-	for line := range strings.Lines(l.b.String()) {
+	for line := range strings.Lines(l.String()) {
 		if strings.Contains(line, "level="+level) && strings.Contains(line, text) {
 			found = append(found, line)
 		}

@@ -4,7 +4,6 @@ package browser
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gamehall/shared/natstest"
 )
 
 // patience bounds each wait: a browser on a busy machine is slow.
@@ -55,7 +56,7 @@ type hall struct {
 	url   string // of the proxy: where the browser goes
 	tcp   string // where lines are spoken
 	cmd   *exec.Cmd
-	log   *output
+	log   *natstest.Output
 	ended chan struct{}
 }
 
@@ -87,8 +88,8 @@ func (h *hall) start() {
 	if err != nil {
 		h.t.Fatalf("build the hall: %v", err)
 	}
-	out := newOutput()
-	h.log, h.ended = newOutput(), make(chan struct{})
+	out := &natstest.Output{}
+	h.log, h.ended = &natstest.Output{}, make(chan struct{})
 	h.cmd = exec.Command(binary, append([]string{
 		"up", "--data", h.data, "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0",
 	}, h.args...)...)
@@ -103,7 +104,7 @@ func (h *hall) start() {
 	}()
 	deadline := time.After(patience)
 	for {
-		text, more := out.read()
+		text, more := out.Text()
 		if found := webLine.FindStringSubmatch(text); found != nil {
 			h.proxy.to(found[1])
 			if talk := talkLine.FindStringSubmatch(text); talk != nil {
@@ -324,32 +325,4 @@ func (p *proxy) letGo(conns ...net.Conn) {
 	for _, conn := range conns {
 		delete(p.conns, conn)
 	}
-}
-
-// output is what a process writes, to be read meanwhile.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-	more chan struct{} // closed at the next write
-}
-
-func newOutput() *output { return &output{more: make(chan struct{})} }
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	close(o.more)
-	o.more = make(chan struct{})
-	return o.text.Write(p)
-}
-
-func (o *output) read() (text string, more <-chan struct{}) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String(), o.more
-}
-
-func (o *output) String() string {
-	text, _ := o.read()
-	return text
 }

@@ -1,19 +1,19 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"gamehall/shared/natstest"
 )
 
 // TestMain makes this test binary serve as a program that the tests run: "serve", as one of a
@@ -60,25 +60,7 @@ func note(path, text string) {
 	_ = f.Close()
 }
 
-// logged is what is logged; it may be written and read at the same time.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func logger(to *logged) *slog.Logger { return slog.New(slog.NewTextHandler(to, nil)) }
+func logger(to *natstest.Output) *slog.Logger { return slog.New(slog.NewTextHandler(to, nil)) }
 
 // TestRun: what dies is started again, nothing is open before everything serves, and what was
 // started first is stopped last.
@@ -92,7 +74,7 @@ func TestRun(t *testing.T) {
 	plan := []Process{process("n1", NATS), process("chat", Service, file("died")), process("edge1", Edge)}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var log logged
+	var log natstest.Output
 	err := Run(ctx, program(t, "serve"), plan, file("logs"), logger(&log), stop)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +103,7 @@ func TestRun(t *testing.T) {
 func TestRunWrongly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	var log logged
+	var log natstest.Output
 	plan := []Process{{Name: "n1", Serves: "it serves"}, {Name: "edge1", Serves: "it serves", Stage: Edge}}
 	err := Run(t.Context(), program(t, "wrong"), plan, dir, logger(&log), func() { t.Error("it is open") })
 	if err == nil || !strings.Contains(err.Error(), "n1") || !strings.Contains(err.Error(), filepath.Join(dir, "n1.log")) {

@@ -296,7 +296,7 @@ func TestClientGoesOn(t *testing.T) {
 	one, two := h.launch(h.url, edgeName).serving(), h.launch(h.url, edgeName).serving()
 	watch := two.signIn("netease2", "123")
 	client := exec.CommandContext(t.Context(), "hall", "client", one.tcp+","+two.tcp)
-	out := newOutput()
+	out := &natstest.Output{}
 	client.Stdout, client.Stderr = out, out
 	in, err := client.StdinPipe()
 	if err != nil {

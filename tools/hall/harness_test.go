@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -64,8 +62,8 @@ type process struct {
 	data  string
 	tcp   string // where lines are spoken
 	nats  string // URL
-	out   *output
-	log   *output
+	out   *natstest.Output
+	log   *natstest.Output
 	ended chan struct{}
 	err   error // of Wait, once ended is closed
 }
@@ -103,7 +101,7 @@ func launch(t *testing.T, args ...string) *process {
 // begin is launch for a command that runs the program in its place.
 func begin(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{t: t, cmd: cmd, out: newOutput(), log: newOutput(), ended: make(chan struct{})}
+	p := &process{t: t, cmd: cmd, out: &natstest.Output{}, log: &natstest.Output{}, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -124,11 +122,11 @@ func begin(t *testing.T, cmd *exec.Cmd) *process {
 
 // await waits until the program wrote what re matches, and gives what its parentheses
 // caught.
-func (p *process) await(out *output, re *regexp.Regexp) []string {
+func (p *process) await(out *natstest.Output, re *regexp.Regexp) []string {
 	p.t.Helper()
 	deadline := time.After(2 * natstest.Wait)
 	for {
-		text, more := out.read()
+		text, more := out.Text()
 		if caught := re.FindStringSubmatch(text); caught != nil {
 			return caught
 		}
@@ -269,35 +267,6 @@ func (v *visitor) closed() {
 			return
 		}
 	}
-}
-
-// output is what a process writes, to be read meanwhile.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-	more chan struct{} // closed at the next write
-}
-
-func newOutput() *output { return &output{more: make(chan struct{})} }
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	close(o.more)
-	o.more = make(chan struct{})
-	return o.text.Write(p)
-}
-
-// read gives all that was written, and a channel that is closed when there is more.
-func (o *output) read() (text string, more <-chan struct{}) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String(), o.more
-}
-
-func (o *output) String() string {
-	text, _ := o.read()
-	return text
 }
 
 // files gives the names in a folder.

@@ -7,13 +7,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"gamehall/shared/natstest"
 )
 
 // TestRefusalsLogged: what somebody without credentials may not do is their fault and no error
 // of the hall's, and the key that stands for them says nothing to anybody.
 func TestRefusalsLogged(t *testing.T) {
 	t.Parallel()
-	log := newOutput()
+	log := &natstest.Output{}
 	n, err := startNATS(t.Context(), t.TempDir(), listen{"127.0.0.1", 0}, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -3,63 +3,23 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws"
-)
 
-// selfMade gives the files of a certificate for 127.0.0.1, and what trusts it.
-func selfMade(t *testing.T) (cert, key string, trusts *tls.Config) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	inPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	if err := os.WriteFile(cert, inPEM, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(inPEM)
-	return cert, key, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}
-}
+	"gamehall/shared/natstest"
+)
 
 // TestTLS: with a certificate both ports speak TLS, to terminals, programs and browsers.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	cert, key, trusts := selfMade(t)
+	cert, key, trusts := natstest.Certificate(t)
 	at := openDoors(t, "--tls-cert", cert, "--tls-key", key, "--game21-first", "1h")
 	if !strings.HasPrefix(at.web, "https://") {
 		t.Errorf("people are told to open %s", at.web)
@@ -105,7 +65,7 @@ func TestTLS(t *testing.T) {
 
 func TestTLSFlags(t *testing.T) {
 	t.Parallel()
-	cert, key, _ := selfMade(t)
+	cert, key, _ := natstest.Certificate(t)
 	for _, tt := range []struct {
 		args []string
 		says string
