@@ -25,7 +25,6 @@ func TestSpy(t *testing.T) {
 	var s spy
 	for _, m := range []struct{ subject, data string }{
 		{"hall.edge.second.whisper", `{"session":"s","from":"ann","to":"bob","text":"hi"}`},
-		{"hall.edge.first.whisper", `{"session":"","from":"ann","to":"bob","text":"hi","past":"c1"}`}, // only asks
 		{"hall.edge.first.alive", `{"conn":"c"}`},
 		{"hall.edge.third.whisper", `{"session":"s","from":"ann","to":"bob","text":"hi"}`}, // nobody's
 		{"hall.edge.first.whisper", "nonsense"},
