@@ -87,9 +87,22 @@ func (a *admin) role(ctx context.Context, role string) (string, error) {
 
 // stepDown asks the leader of the events to go.
 func (a *admin) stepDown(ctx context.Context) error {
+	return a.handOver(ctx, "STREAM.LEADER.STEPDOWN."+streams.Events, "")
+}
+
+// handOver asks the leader that subject names to go, and to leave its place to a node, if one is
+// given.
+func (a *admin) handOver(ctx context.Context, subject, to string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	m, err := a.nc.RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN."+streams.Events, nil)
+	var ask []byte
+	if to != "" {
+		var err error
+		if ask, err = json.Marshal(map[string]any{"placement": map[string]any{"preferred": to}}); err != nil {
+			return err
+		}
+	}
+	m, err := a.nc.RequestWithContext(ctx, "$JS.API."+subject, ask)
 	if err != nil {
 		return err
 	}

@@ -107,8 +107,8 @@ func (in *injector) inject(ctx context.Context, f Planned) {
 		defer in.leave()
 	}
 	target, role := f.Target, ""
-	if target == leader || target == follower {
-		name, err := in.admin.role(ctx, target)
+	if target == leader || target == follower || target == bystander {
+		name, err := in.who(ctx, target)
 		if err != nil {
 			in.problem(fmt.Errorf("%s of %s: %w", f.Kind, target, err))
 			return
@@ -157,6 +157,23 @@ func (in *injector) inject(ctx context.Context, f Planned) {
 	case Hush:
 		in.crowd.Hush(f.For)
 	}
+}
+
+// who gives the node that has the role. A bystander is made, and the elections for that are over
+// when it is.
+func (in *injector) who(ctx context.Context, role string) (node string, err error) {
+	if role != bystander {
+		return in.admin.role(ctx, role)
+	}
+	moved := 0
+	in.during(history.Fault{Kind: history.StepDown, Target: "nats", Note: "all that a follower leads"}, func() {
+		node, moved, err = in.admin.bystander(ctx)
+	})
+	if err == nil {
+		in.tell("%7.1fs  %s leads nothing: %d leaders were moved", time.Since(in.begun).Seconds(), node, moved)
+		wait(ctx, feltFor+time.Second)
+	}
+	return node, err
 }
 
 // during writes fault down with the times of do.

@@ -12,7 +12,7 @@ import (
 // Kind is a kind of fault.
 type Kind string
 
-// The kinds. Who is hit is the target: a process, "nats leader" or "nats follower", a client,
+// The kinds. Who is hit is the target: a process, "nats leader", "nats follower" or "nats bystander", a client,
 // or "clients/edge-1" for all of an edge's.
 const (
 	KillIt   Kind = "kill"     // SIGKILL, and started again after a while
@@ -41,6 +41,8 @@ func Kinds() []Kind {
 const (
 	leader   = "nats leader"   // of the events
 	follower = "nats follower" // one that is not
+	// bystander is a follower that leads nothing else, either: what it leads is given to others before.
+	bystander = "nats bystander"
 )
 
 // Planned is a fault of a schedule: what happens At, counted from the beginning, For how long.

@@ -16,7 +16,7 @@ const (
 	// Leader kills the leader of the events again and again: writes are back within 10 s, and
 	// no client is disconnected.
 	Leader Scenario = "leader"
-	// Follower kills a follower again and again: nobody notices.
+	// Follower kills a node that leads nothing again and again: nobody notices.
 	Follower Scenario = "follower"
 	// Cut cuts one edge after the other off from NATS, for less than its lease lasts, and nobody
 	// says anything more when the way is whole again: its clients keep their connections, and hear
@@ -32,6 +32,9 @@ const (
 	hushed   = sec      // so long before the end of a cut
 	hushFor  = 12 * sec // longer than what was lost may take to be found
 	fenceFor = 36 * sec // longer than a lease
+	// goneFollower is so long that its return, which costs a busy machine something, too, is told
+	// apart from its loss.
+	goneFollower = feltFor + sec
 )
 
 // Scenarios are all of them.
@@ -65,11 +68,11 @@ func (s Scenario) plan(length time.Duration) []Planned {
 			at += 10 * sec
 		}
 	case Leader, Follower:
-		target := leader
+		target, gone := leader, 2*sec
 		if s == Follower {
-			target = follower
+			target, gone = bystander, goneFollower
 		}
-		for at := 5 * sec; add(Planned{At: at, For: 2 * sec, Kind: KillIt, Target: target}); {
+		for at := 5 * sec; add(Planned{At: at, For: gone, Kind: KillIt, Target: target}); {
 			at += 25 * sec
 		}
 	case Cut:

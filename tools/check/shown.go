@@ -56,11 +56,11 @@ func (s Scenario) shown(h *history.History, r *verify.Report, out io.Writer) (mi
 		if err != nil {
 			return nil, err
 		}
-		felt, quiet := gaps(acks, h.Run)
-		told("loss of a follower: the longest time without an acknowledgement was %s, and %s in quiet times (ratio %.2f)",
-			felt.Round(time.Millisecond), quiet.Round(time.Millisecond), float64(felt)/float64(max(quiet, 1)))
-		if felt > max(followerGap, noise*quiet) {
-			missing = append(missing, fmt.Errorf("the loss of a follower stopped the acknowledgements for %s, %s is the most, or %d times the %s of quiet times", felt, followerGap, noise, quiet))
+		p := gaps(acks, h.Run)
+		told("loss of a follower: the longest time without an acknowledgement was %s, %s when it came back, and %s in quiet times (ratio %.2f)",
+			p.lost.Round(time.Millisecond), p.back.Round(time.Millisecond), p.quiet.Round(time.Millisecond), float64(p.lost)/float64(max(p.quiet, 1)))
+		if p.lost > max(followerGap, noise*p.quiet) {
+			missing = append(missing, fmt.Errorf("the loss of a follower stopped the acknowledgements for %s, %s is the most, or %d times the %s of quiet times", p.lost, followerGap, noise, p.quiet))
 		}
 	}
 	return missing, nil
@@ -148,9 +148,12 @@ func acknowledged(h *history.History) ([]span, error) {
 	return all, nil
 }
 
-// gaps gives the longest time without an acknowledgement, while a line waited for one, just
-// after a fault and in quiet times.
-func gaps(acks []span, run history.Run) (felt, quiet time.Duration) {
+// pauses are the longest times without an acknowledgement while a line waited for one: just after a
+// node was lost, just after it was back, and in quiet times.
+type pauses struct{ lost, back, quiet time.Duration }
+
+// gaps finds them. When leaders were moved on purpose is none of these.
+func gaps(acks []span, run history.Run) (p pauses) {
 	waiting := make([]int64, len(acks)+1) // since when the first line waits that is not yet acknowledged
 	waiting[len(acks)] = run.End
 	for i := len(acks) - 1; i >= 0; i-- {
@@ -158,17 +161,24 @@ func gaps(acks []span, run history.Run) (felt, quiet time.Duration) {
 	}
 	last := run.Start
 	for i, a := range acks {
-		gap := time.Duration(a.to - max(last, waiting[i]))
-		near := slices.ContainsFunc(run.Faults, func(f history.Fault) bool {
-			return a.to >= f.From && last <= f.From+int64(feltFor)
-		})
+		begun := max(last, waiting[i])
+		gap := time.Duration(a.to - begun)
+		near := func(when func(history.Fault) (from, to int64, is bool)) bool {
+			return slices.ContainsFunc(run.Faults, func(f history.Fault) bool {
+				from, to, is := when(f)
+				return is && a.to >= from && begun <= to+int64(feltFor)
+			})
+		}
 		switch {
-		case near:
-			felt = max(felt, gap)
+		case near(func(f history.Fault) (int64, int64, bool) { return f.From, f.From, f.Kind == history.Kill }):
+			p.lost = max(p.lost, gap)
+		case near(func(f history.Fault) (int64, int64, bool) { return f.From, f.To, f.Kind == history.StepDown }):
+		case near(func(f history.Fault) (int64, int64, bool) { return f.To, f.To, f.Kind == history.Kill }):
+			p.back = max(p.back, gap)
 		case a.to > run.Start+int64(feltFor) && a.to < run.Healed: // everybody signs up at first
-			quiet = max(quiet, gap)
+			p.quiet = max(p.quiet, gap)
 		}
 		last = a.to
 	}
-	return felt, quiet
+	return p
 }

@@ -74,22 +74,24 @@ func TestShown(t *testing.T) {
 	}
 }
 
-// TestGaps finds the gap after a fault, and not what a quiet hall does.
+// TestGaps finds the gaps after a loss and after the return, and not what a quiet hall does, or one
+// whose leaders are moved.
 func TestGaps(t *testing.T) {
 	t.Parallel()
-	run := history.Run{Start: 0, Healed: at(time.Minute), End: at(time.Minute), Faults: []history.Fault{{From: at(20 * time.Second)}}}
+	run := history.Run{Start: 0, Healed: at(time.Minute), End: at(time.Minute), Faults: []history.Fault{
+		{Kind: history.StepDown, From: at(10 * time.Second), To: at(12 * time.Second)},
+		{Kind: history.Kill, From: at(20 * time.Second), To: at(26 * time.Second)},
+	}}
+	took := map[time.Duration]time.Duration{
+		11 * time.Second: 900 * time.Millisecond, 14 * time.Second: 800 * time.Millisecond,
+		21 * time.Second: 300 * time.Millisecond, 27 * time.Second: 200 * time.Millisecond, 40 * time.Second: 30 * time.Millisecond,
+	}
 	var acks []span
 	for d := time.Second; d < time.Minute; d += time.Second {
-		took := 10 * time.Millisecond
-		switch d {
-		case 21 * time.Second:
-			took = 300 * time.Millisecond
-		case 40 * time.Second:
-			took = 30 * time.Millisecond
-		}
-		acks = append(acks, span{at(d), at(d + took)})
+		acks = append(acks, span{at(d), at(d + max(took[d], 10*time.Millisecond))})
 	}
-	if felt, quiet := gaps(acks, run); felt != 300*time.Millisecond || quiet != 30*time.Millisecond {
-		t.Errorf("felt %s, quiet %s", felt, quiet)
+	want := pauses{lost: 300 * time.Millisecond, back: 200 * time.Millisecond, quiet: 30 * time.Millisecond}
+	if got := gaps(acks, run); got != want {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
