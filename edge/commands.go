@@ -121,8 +121,10 @@ func forward[Req, Resp any](m bus.Method[Req, Resp], within time.Duration,
 	}, within)
 }
 
-// do carries out a command and answers it. It gives false when the connection is to end.
-func (c *conn) do(cmd wire.Command) bool {
+// do carries out a command and answers it, or lines that are said together, and answers each. It
+// gives false when the connection is to end.
+func (c *conn) do(cmds ...wire.Command) bool {
+	cmd := cmds[0]
 	if cmd.Type == wire.Quit {
 		c.quit()
 		return false
@@ -160,13 +162,18 @@ func (c *conn) do(cmd wire.Command) bool {
 		}
 	})
 	begun, of := time.Now(), c.current()
-	reply, err := todo.run(c, ctx, cmd)
+	replies := make([]wire.Reply, len(cmds))
+	var err error
+	if len(cmds) == 1 {
+		replies[0], err = todo.run(c, ctx, cmd)
+	} else {
+		err = c.sayAll(ctx, cmds, replies)
+	}
 	if err == nil && of != nil && time.Since(begun) > c.edge.cfg.confirmAfter {
 		err = c.confirm(ctx, of)
 	}
 	late.Stop()
 	c.edge.stored.tried(cmd.Type, err, time.Since(begun))
-	reply.Type = cmd.Type
 	if begins && err == nil {
 		return true // it was welcomed, before anything it may hear
 	}
@@ -174,14 +181,67 @@ func (c *conn) do(cmd wire.Command) bool {
 		if errors.Is(err, context.Canceled) {
 			return false // the edge stops
 		}
-		reply = wire.Reply{Type: cmd.Type, Err: c.edge.asFault(err, cmd.Type)}
+		f := c.edge.asFault(err, cmd.Type)
+		for i := range replies {
+			replies[i] = wire.Reply{Err: f}
+		}
 	}
 	if s := c.current(); s != nil && s.tenure.check() != nil {
 		c.edge.fence(s.tenure, "paused, or cut off from nats")
 		return false
 	}
-	c.reply(cmd.ID, reply)
+	var told []byte
+	for i, cmd := range cmds {
+		replies[i].Type = cmd.Type
+		told = append(told, c.dialect.reply(cmd.ID, replies[i])...)
+	}
+	c.push(told)
 	return true
+}
+
+// sayAll says lines together and fills in their replies; its error is all of them's.
+func (c *conn) sayAll(ctx context.Context, cmds []wire.Command, replies []wire.Reply) error {
+	req := chatapi.SayRequest{Text: cmds[0].Text, More: make([]string, len(cmds)-1)}
+	for i, cmd := range cmds[1:] {
+		req.More[i] = cmd.Text
+	}
+	id := bus.NewID()
+	say := member(func(c *conn, ctx context.Context, _ *session, _ wire.Command) (wire.Reply, error) {
+		got, err := chatapi.Say.Call(bus.WithCommand(ctx, id), c.edge.nc, req, bus.Soon())
+		told := append([]uint64{got.Seq}, got.More...)
+		switch {
+		case fault.CodeOf(err) == fault.BadRequest:
+			told = nil // by a copy of chat that knows single lines only: these are good ones
+		case err != nil:
+			return wire.Reply{}, err
+		}
+		for i, cmd := range cmds {
+			if i < len(told) {
+				replies[i].Seq = told[i]
+				continue
+			}
+			got, err := chatapi.Say.Call(bus.WithCommand(ctx, req.LineID(id, i)), c.edge.nc, chatapi.SayRequest{Text: cmd.Text}, bus.Soon())
+			if errors.Is(err, context.Canceled) {
+				return wire.Reply{}, err
+			}
+			if err != nil {
+				replies[i].Err = c.edge.asFault(maybeSaid(err), cmd.Type)
+				continue
+			}
+			replies[i].Seq = got.Seq
+		}
+		return wire.Reply{}, nil
+	}, publishFor)
+	_, err := say.run(c, ctx, cmds[0])
+	return err
+}
+
+// maybeSaid is what a refusal of a line comes to that was tried before, and may be stored by that.
+func maybeSaid(err error) error {
+	if fault.CodeOf(err) != fault.NotSignedIn {
+		return err
+	}
+	return fault.New(fault.Unavailable, "your session ended before the line was stored, it may be lost")
 }
 
 // confirm asks auth whether the session is still the one of its user, before a command of it

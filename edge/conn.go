@@ -195,7 +195,7 @@ func (c *conn) push(data []byte) bool {
 		c.out.push(data)
 	}
 	c.mu.Unlock()
-	if open {
+	if open && len(data) > 0 { // a line that was said is its own answer to people
 		c.w.send(c)
 	}
 	return open
@@ -355,6 +355,9 @@ func (p *pace) wait(c *conn, n int) bool {
 		return false
 	}
 }
+
+// free takes one more command when that fits the rate at once.
+func (p *pace) free() bool { return p.rate == nil || p.rate.Allow() }
 
 // invalid counts one more invalid command, and closes a connection that sends only those.
 func (p *pace) invalid(c *conn) bool {

@@ -9,7 +9,8 @@
 //   - One command at a time per connection, in the order typed. A command is answered, with
 //     its outcome or with "unavailable", and never vanishes: one that changes something is
 //     sent again with the same id for 15 s, and after 2 s the player is told that it takes
-//     longer.
+//     longer. Lines for the lobby that a client has sent without waiting for answers are one
+//     request to chat: stored in their order, each with its own sequence and answer.
 //   - A session sees every event of its channels exactly once and in the stream's order,
 //     from behind its own join up to before its own leaving, whatever is lost on the way
 //     ([hub] finds and fills holes, the last message's too).

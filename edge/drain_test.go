@@ -41,8 +41,9 @@ func TestStop(t *testing.T) {
 		<-answer
 		return errors.New("told to nobody but its sender")
 	}
-	ann.send("under way", "not begun")
+	ann.send("under way")
 	<-asked
+	ann.send("not begun")
 	id := h.edge.ID()
 	stopped := h.stop(t)
 	for _, c := range []*client{bob, stranger} {

@@ -25,7 +25,12 @@ type input struct {
 	to   int
 	// waiting says that fill is to wait, whoever else could.
 	waiting bool
+	// held says that nothing more is to be read: only what has come already is looked at.
+	held bool
 }
+
+// errHeld says that what has come already holds no whole command.
+var errHeld = errors.New("nothing whole has come")
 
 // errIdle says that nothing has come and nothing is begun: the reader may be left until
 // something comes.
@@ -45,6 +50,9 @@ func (in *input) take(n int) { in.from += n }
 // fill reads more. While it waits the connection holds no buffer, unless something has
 // begun that has not ended; partial says that it has, though it left nothing unread.
 func (in *input) fill(partial bool) error {
+	if in.held {
+		return errHeld
+	}
 	if in.from == in.to {
 		in.release()
 	}

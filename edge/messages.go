@@ -67,6 +67,9 @@ func (r *messageReader) next() (wire.Command, error) {
 			}
 			continue
 		}
+		if r.in.held && h.control() {
+			return wire.Command{}, errHeld // it is answered where it stands, behind the commands before it
+		}
 		payload := r.in.unread()[h.size:whole]
 		r.in.take(whole)
 		r.clear = 0

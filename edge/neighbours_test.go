@@ -32,6 +32,7 @@ type neighbours struct {
 	onSignIn func(context.Context, authapi.SignInRequest) error
 	mute     bool // nobody answers a sign-in until serveSignIn
 	onSay    func(context.Context, string) error
+	more     string                                          // "refuses" or "tells one": how chat takes several lines
 	onAsked  func(context.Context) error                     // by presence
 	onJoin   func(context.Context, roomapi.Membership) error // after it was told
 	status   game21api.StatusResponse                        // of the game
@@ -218,13 +219,26 @@ func (n *neighbours) presence(ctx context.Context, r authapi.PresenceRequest) (a
 }
 
 func (n *neighbours) say(ctx context.Context, r chatapi.SayRequest) (chatapi.SayResponse, error) {
-	if n.onSay != nil {
-		if err := n.onSay(ctx, r.Text); err != nil {
+	if n.more == "refuses" && len(r.More) > 0 {
+		return chatapi.SayResponse{}, fault.New(fault.BadRequest, "unknown member")
+	}
+	var seqs []uint64
+	for i, text := range append([]string{r.Text}, r.More...) {
+		if n.onSay != nil {
+			if err := n.onSay(ctx, text); err != nil {
+				return chatapi.SayResponse{}, err
+			}
+		}
+		seq, err := n.store(ctx, streams.LobbyChannel, r.LineID(bus.Command(ctx), i), event.Event{Kind: event.Chat, From: bus.Caller(ctx).User, Text: text})
+		if err != nil {
 			return chatapi.SayResponse{}, err
 		}
+		seqs = append(seqs, seq)
 	}
-	seq, err := n.store(ctx, streams.LobbyChannel, bus.Command(ctx), event.Event{Kind: event.Chat, From: bus.Caller(ctx).User, Text: r.Text})
-	return chatapi.SayResponse{Seq: seq}, err
+	if n.more == "tells one" {
+		seqs = seqs[:1]
+	}
+	return chatapi.SayResponse{Seq: seqs[0], More: seqs[1:]}, nil
 }
 
 func (n *neighbours) join(ctx context.Context, room string) (roomapi.JoinResponse, error) {

@@ -6,7 +6,9 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"gamehall/shared/chatapi"
 	"gamehall/shared/fault"
+	"gamehall/shared/name"
 	"gamehall/shared/wire"
 )
 
@@ -18,6 +20,13 @@ type reading struct {
 	in       *input
 	limits   *pace
 	commands reader // nil until the dialect is known
+	ahead    *ahead // what next gives first
+}
+
+// ahead is what was read before it was its turn.
+type ahead struct {
+	cmd wire.Command
+	err error
 }
 
 func newReading(c *conn, in *input) *reading {
@@ -81,14 +90,54 @@ func (r *reading) read() (parked bool) {
 		}
 		c.acting(cmd)
 		// Its next command waits until it has read most of what it asked for.
-		if !r.limits.wait(c, 1) || c.room4more(c.edge.ctx) != nil || !c.do(cmd) {
+		if !r.limits.wait(c, 1) || c.room4more(c.edge.ctx) != nil || !c.do(r.together(cmd)...) {
 			return false
 		}
 	}
 }
 
+// together gives cmd and, when it is a line for the lobby, the lines that have come right behind
+// it: what a client sends without waiting for answers goes to chat as one request, and shares its
+// way to the disk. It reads nothing for that and waits for nobody.
+func (r *reading) together(cmd wire.Command) []wire.Command {
+	cmds := []wire.Command{cmd}
+	if !joins(cmd) {
+		return cmds
+	}
+	r.in.held = true
+	defer func() { r.in.held = false }()
+	for len(cmds) < chatapi.SayMost {
+		next, err := r.commands.next()
+		if errors.Is(err, errHeld) {
+			break
+		}
+		if err != nil || !joins(next) || !r.limits.free() {
+			r.ahead = &ahead{next, err}
+			break
+		}
+		r.c.acting(next)
+		cmds = append(cmds, next)
+	}
+	return cmds
+}
+
+// joins tells whether a command may be carried out together with those beside it. A line that
+// would be refused has a request of its own, and so has one with a key, as its outcome is
+// remembered under that.
+func joins(cmd wire.Command) bool {
+	if cmd.Type != wire.Say || cmd.Key != "" {
+		return false
+	}
+	_, err := name.Text(cmd.Text)
+	return err == nil
+}
+
 // next gives the next command, once it has found how the connection speaks.
 func (r *reading) next() (wire.Command, error) {
+	if a := r.ahead; a != nil {
+		r.ahead = nil
+		return a.cmd, a.err
+	}
 	if r.commands == nil {
 		if err := r.c.handshake(); err != nil {
 			r.c.edge.log.Debug("no tls", "conn", r.c.id, "error", err)

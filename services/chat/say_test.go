@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -325,5 +326,64 @@ func TestSayOfASessionThatEndedMeanwhile(t *testing.T) {
 				t.Errorf("%d lines stored, want 1", n)
 			}
 		})
+	}
+}
+
+// Several lines in one request are stored in their order, each once: whoever sends the request
+// again, or one of its lines by itself, is told the same. One that is not good has nothing stored.
+func TestSaySeveral(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 2, 6, chatapi.SayMost} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			ns := natstest.Run(t)
+			start(t, ns)
+			other, err := Start(natstest.Context(t), Config{NATS: ns.Dialer(), Log: natstest.Quiet()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { stop(t, other) })
+			nc := ns.Connect(t)
+			ctx := natstest.As(natstest.Context(t), ns.SignIn(t, "ann", "edge1"))
+			req := chatapi.SayRequest{Text: " line 0 "}
+			for i := 1; i < n; i++ {
+				req.More = append(req.More, fmt.Sprintf("line %d", i))
+			}
+			var first []uint64
+			for range 5 { // at either copy
+				got, err := chatapi.Say.Call(bus.WithCommand(ctx, "c"), nc, req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				told := append([]uint64{got.Seq}, got.More...)
+				if first == nil {
+					first = told
+				}
+				if !slices.Equal(told, first) || len(told) != n || !slices.IsSorted(told) {
+					t.Errorf("told %v, before that %v", told, first)
+				}
+			}
+			again, err := chatapi.Say.Call(bus.WithCommand(ctx, req.LineID("c", n-1)), nc, chatapi.SayRequest{Text: fmt.Sprintf("line %d", n-1)})
+			if err != nil || again.Seq != first[n-1] {
+				t.Errorf("the last one by itself: %d, %v; want %d", again.Seq, err, first[n-1])
+			}
+			bad := chatapi.SayRequest{Text: "good", More: []string{"good too", "b\x07d"}}
+			if _, err := chatapi.Say.Call(ctx, nc, bad); fault.CodeOf(err) != fault.BadRequest {
+				t.Errorf("with one that is not good: %v", err)
+			}
+			lines := stored(t, ns)
+			if len(lines) != n {
+				t.Fatalf("%d lines stored, want %d", len(lines), n)
+			}
+			for i, m := range lines {
+				e, err := m.Decode("lobby", 0)
+				if err != nil || m.Seq != first[i] || e.Text != fmt.Sprintf("line %d", i) {
+					t.Errorf("%d: %q at %d, want at %d (%v)", i, e.Text, m.Seq, first[i], err)
+				}
+			}
+		})
+	}
+	if err := (chatapi.SayRequest{Text: "a", More: make([]string, chatapi.SayMost)}).Validate(); fault.CodeOf(err) != fault.BadRequest {
+		t.Errorf("too many lines: %v", err)
 	}
 }

@@ -1,6 +1,8 @@
 package chatapi
 
 import (
+	"strconv"
+
 	"gamehall/shared/bus"
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
@@ -14,21 +16,45 @@ const Lobby bus.Event[event.Event] = "hall.events.lobby"
 const Say bus.Method[SayRequest, SayResponse] = "hall.chat.say"
 
 // SayRequest is the line: 1 to 2,000 bytes after trimming, no control characters.
+//
+// More are lines that the same user says behind it. They are stored in their order, each as a line
+// of its own with a sequence and a command id ([SayRequest.LineID]), and share the way to the
+// disk. A line among them that breaks the rules has the whole request refused, with nothing
+// stored: who sends several has looked at each.
 type SayRequest struct {
-	Text string `json:"text"`
+	Text string   `json:"text"`
+	More []string `json:"more,omitempty"`
 }
 
-// Validate tells a missing text; its rules are those of name.Text.
+// SayMost is how many lines one request may have, so that the first is told before long, whatever
+// the disk does.
+const SayMost = 32
+
+// Validate tells a missing text, or too many of them; their rules are those of name.Text.
 func (r SayRequest) Validate() error {
 	if r.Text == "" {
 		return fault.New(fault.BadRequest, "say something: the text is empty")
 	}
+	if len(r.More) >= SayMost {
+		return fault.New(fault.BadRequest, "say at most %d lines at once", SayMost)
+	}
 	return nil
 }
 
-// SayResponse tells the line's sequence in the stream.
+// LineID is the command id of the line number n, from 0 on, of a request with this command id: so
+// each may also be sent again by itself. One line alone has the request's.
+func (r SayRequest) LineID(command string, n int) string {
+	if len(r.More) == 0 {
+		return command
+	}
+	return command + "." + strconv.Itoa(n)
+}
+
+// SayResponse tells the line's sequence in the stream, and those of More. When there are fewer of
+// those than were asked for, it is not known whether the others are stored.
 type SayResponse struct {
-	Seq uint64 `json:"seq"`
+	Seq  uint64   `json:"seq"`
+	More []uint64 `json:"more,omitempty"`
 }
 
 // Whisper says a line to one user. Its answer means that the user's edge has it.

@@ -37,6 +37,10 @@ const (
 // [batchFrom] of them wait they go as one batch. One message at a time never waits. Several
 // replicas share syncs in Raft already, and a batch would only cost: there it is [Publish].
 //
+// Who has several messages in an order appends them together ([Appender.AppendAll]). They go
+// into one batch, or one after the other, each when the one before it is stored; between two of
+// them the rest waits with everybody else's, and may find a batch.
+//
 // Each message keeps its own id, sequence and outcome. A batch is stored whole or not at all,
 // also when the server dies in the middle of it. Whatever becomes of it but success (an id in
 // it is stored already, the server died, there was no answer), each of its messages is then
@@ -48,17 +52,18 @@ const (
 // that fraction of a millisecond, edges on other machines have heard lines that were never
 // acknowledged and are not stored.
 //
-// Who needs an order waits for one message before it appends the next one. There is no
-// goroutine: the first of those that wait carries the batch out for all. Its mutex guards its
-// fields and is not held while anything is sent.
+// Who needs an order appends together, or waits for one message before it appends the next one.
+// There is no goroutine: the first of those that wait carries the batch out for all. Its mutex
+// guards its fields and is not held while anything is sent.
 type Appender struct {
 	batches bool
 	// How a message is stored on its own, and a batch, whose last sequence that gives.
 	publish func(ctx context.Context, subject, id string, data []byte) (uint64, error)
-	store   func(ctx context.Context, batch []*message) (uint64, error)
+	store   func(ctx context.Context, batch []message) (uint64, error)
 
 	mu       sync.Mutex
-	waiting  []*message
+	waiting  []*group
+	messages int     // in waiting
 	singles  int     // published on their own, and not yet answered
 	batching bool    // a batch is under way
 	gather   *gather // nil when nobody waits for more to come
@@ -81,176 +86,261 @@ func NewAppender(js jetstream.JetStream, replicas int) *Appender {
 		publish: func(ctx context.Context, subject, id string, data []byte) (uint64, error) {
 			return publish(ctx, js, subject, id, data)
 		},
-		store: func(ctx context.Context, batch []*message) (uint64, error) { return publishBatch(ctx, js, batch) },
+		store: func(ctx context.Context, batch []message) (uint64, error) { return publishBatch(ctx, js, batch) },
 	}
 }
 
-// message is one that waits for its turn.
+// Entry is a message to append: a value under its message id.
+type Entry struct {
+	ID    string
+	Value any
+}
+
+// message is an entry, encoded.
 type message struct {
 	subject, id string
 	data        []byte
-	turn        chan turn // has room for the one that comes
-	gone        bool      // nobody waits for its turn any more
 }
 
-// turn is what a message that waited is to do.
+// group is what one caller appends together, and waits for its turn with.
+type group struct {
+	msgs []message
+	turn chan turn // has room for the one that comes
+	gone bool      // nobody waits for its turn any more
+}
+
+// turn is what a group that waited is to do.
 type turn struct {
-	seq   uint64     // it is stored: nothing
-	batch []*message // else carry out this batch, which it is in
-	// else it is to be published on its own
+	seq   uint64   // it is stored, the first of it here and the others behind that: nothing
+	batch []*group // else carry out this batch, which it is in
+	whole bool     // else all of it is to be published one by one, as a batch with it failed
+	// else the first of it is
 }
 
 // Append stores v at subject under the message id, and gives its sequence once JetStream has
 // acknowledged it. It is [Publish] in all that it promises.
 func (a *Appender) Append(ctx context.Context, subject, id string, v any) (uint64, error) {
-	data, err := json.Marshal(v)
+	seqs, err := a.AppendAll(ctx, subject, []Entry{{id, v}})
 	if err != nil {
-		return 0, fmt.Errorf("encode %T: %w", v, err)
+		return 0, err
 	}
-	if !a.batches {
-		return a.publish(ctx, subject, id, data)
+	return seqs[0], nil
+}
+
+// AppendAll stores the entries at subject in their order, each as [Appender.Append] does, and
+// gives their sequences. Those grow, and none of the entries is stored before the ones in front of
+// it are. With an error there are fewer: of those that are stored for sure.
+func (a *Appender) AppendAll(ctx context.Context, subject string, entries []Entry) ([]uint64, error) {
+	left, err := encoded(subject, entries)
+	if err != nil {
+		return nil, err
 	}
-	m, now := a.enter(subject, id, data)
-	if m == nil {
-		return a.single(ctx, subject, id, data)
+	seqs := make([]uint64, 0, len(left))
+	for len(left) > 0 {
+		var some []uint64
+		if a.batches {
+			some, err = a.some(ctx, left[:min(len(left), batchMost)])
+		} else {
+			some, err = a.each(ctx, left)
+		}
+		seqs, left = append(seqs, some...), left[len(some):]
+		if err != nil {
+			return seqs, err
+		}
+	}
+	return seqs, nil
+}
+
+// Alone is [Appender.AppendAll] for entries that may be stored already, and so would have the
+// batch refused that they are in: each is published on its own.
+func (a *Appender) Alone(ctx context.Context, subject string, entries []Entry) ([]uint64, error) {
+	msgs, err := encoded(subject, entries)
+	if err != nil {
+		return nil, err
+	}
+	return a.each(ctx, msgs)
+}
+
+func encoded(subject string, entries []Entry) ([]message, error) {
+	msgs := make([]message, len(entries))
+	for i, e := range entries {
+		data, err := json.Marshal(e.Value)
+		if err != nil {
+			return nil, fmt.Errorf("encode %T: %w", e.Value, err)
+		}
+		msgs[i] = message{subject, e.ID, data}
+	}
+	return msgs, nil
+}
+
+// each publishes messages one after the other.
+func (a *Appender) each(ctx context.Context, msgs []message) (seqs []uint64, err error) {
+	for _, m := range msgs {
+		seq, err := a.publish(ctx, m.subject, m.id, m.data)
+		if err != nil {
+			return seqs, err
+		}
+		seqs = append(seqs, seq)
+	}
+	return seqs, nil
+}
+
+// some stores the first of msgs, and more of them when they share a batch.
+func (a *Appender) some(ctx context.Context, msgs []message) ([]uint64, error) {
+	g, now := a.enter(msgs)
+	if g == nil {
+		return a.single(ctx, msgs[:1])
 	}
 	if now == nil {
 		select {
-		case t := <-m.turn:
+		case t := <-g.turn:
 			now = &t
 		case <-ctx.Done():
-			if now = a.leave(m); now == nil {
-				return 0, fmt.Errorf("%w: %s at %s is not stored", noMemory(), id, subject)
+			if now = a.leave(g); now == nil {
+				return nil, fmt.Errorf("%w: %s at %s is not stored", noMemory(), msgs[0].id, msgs[0].subject)
 			}
 		}
 	}
 	if now.batch != nil {
 		a.carryOut(ctx, now.batch)
-		now = new(<-m.turn)
+		now = new(<-g.turn)
 	}
-	if now.seq != 0 {
-		return now.seq, nil
+	switch {
+	case now.seq != 0:
+		seqs := make([]uint64, len(msgs))
+		for i := range seqs {
+			seqs[i] = now.seq + uint64(i)
+		}
+		return seqs, nil
+	case now.whole:
+		return a.single(ctx, msgs)
 	}
-	return a.single(ctx, subject, id, data)
+	return a.single(ctx, msgs[:1])
 }
 
-// Alone is [Publish]: for a message that may be stored already, and so would have the batch
-// refused that it is in.
-func (a *Appender) Alone(ctx context.Context, subject, id string, v any) (uint64, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return 0, fmt.Errorf("encode %T: %w", v, err)
-	}
-	return a.publish(ctx, subject, id, data)
-}
-
-// enter gives nil when the message may be published on its own at once. Else it waits, or
-// carries out the batch that it makes full enough.
-func (a *Appender) enter(subject, id string, data []byte) (*message, *turn) {
+// enter gives nil when the first of msgs may be published on its own at once. Else they wait, or
+// carry out the batch that they make full enough.
+func (a *Appender) enter(msgs []message) (*group, *turn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.batching && a.gather == nil && a.singles < singlesMost && len(a.waiting) == 0 {
+	if !a.batching && a.gather == nil && a.singles < singlesMost && len(a.waiting) == 0 && len(msgs) < batchFrom {
 		a.singles++
 		return nil, nil
 	}
-	m := &message{subject: subject, id: id, data: data, turn: make(chan turn, 1)}
-	a.waiting = append(a.waiting, m)
+	g := &group{msgs: msgs, turn: make(chan turn, 1)}
+	a.waiting = append(a.waiting, g)
+	a.messages += len(msgs)
 	a.next()
 	select {
-	case t := <-m.turn:
-		return m, &t
+	case t := <-g.turn:
+		return g, &t
 	default:
-		return m, nil
+		return g, nil
 	}
 }
 
-// leave takes m, which waits no longer, out of the queue. When m has had its turn it gives
-// that; nil too when m is in somebody's batch: then the outcome is unknown.
-func (a *Appender) leave(m *message) *turn {
+// leave takes g, which waits no longer, out of the queue. When g has had its turn it gives
+// that; nil too when g is in somebody's batch: then the outcome is unknown.
+func (a *Appender) leave(g *group) *turn {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if i := slices.Index(a.waiting, m); i >= 0 {
+	if i := slices.Index(a.waiting, g); i >= 0 {
 		a.waiting = slices.Delete(a.waiting, i, i+1)
+		a.messages -= len(g.msgs)
 	}
 	select {
-	case t := <-m.turn:
+	case t := <-g.turn:
 		return &t
 	default:
-		m.gone = true
+		g.gone = true
 		return nil
 	}
 }
 
 // next gives those that wait their turns; a.mu is held.
 func (a *Appender) next() {
-	if a.batching || a.gather != nil && len(a.waiting) < a.gather.crowd {
+	if a.batching || a.gather != nil && a.messages < a.gather.crowd {
 		return
 	}
 	a.gather = nil
-	if len(a.waiting) >= batchFrom {
-		n := min(len(a.waiting), batchMost)
+	if a.messages >= batchFrom {
+		n, size := 0, 0
+		for n < len(a.waiting) && size+len(a.waiting[n].msgs) <= batchMost {
+			size += len(a.waiting[n].msgs)
+			n++
+		}
 		batch := slices.Clone(a.waiting[:n])
 		a.waiting = slices.Delete(a.waiting, 0, n)
+		a.messages -= size
 		a.batching = true
 		batch[0].turn <- turn{batch: batch}
 		return
 	}
 	for len(a.waiting) > 0 && a.singles < singlesMost {
 		a.singles++
-		a.waiting[0].turn <- turn{}
+		g := a.waiting[0]
+		g.turn <- turn{}
 		a.waiting = slices.Delete(a.waiting, 0, 1)
+		a.messages -= len(g.msgs)
 	}
 }
 
-// single publishes a message that enter or next has counted.
-func (a *Appender) single(ctx context.Context, subject, id string, data []byte) (uint64, error) {
+// single publishes messages one after the other that enter or next has counted as one.
+func (a *Appender) single(ctx context.Context, msgs []message) ([]uint64, error) {
 	defer func() { // also when it panics
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.singles--
 		a.next()
 	}()
-	return a.publish(ctx, subject, id, data)
+	return a.each(ctx, msgs)
 }
 
 // batchFor is how long a batch may take: a server that died with it is seldom waited for twice.
 const batchFor = firstAttempt
 
-// carryOut stores a batch and gives each of its messages its turn: done, or on its own. It
-// does not heed the end of ctx, which is one message's, while the others wait.
-func (a *Appender) carryOut(ctx context.Context, batch []*message) {
+// carryOut stores a batch and gives each of its groups its turn: done, or each message on its
+// own. It does not heed the end of ctx, which is one group's, while the others wait.
+func (a *Appender) carryOut(ctx context.Context, batch []*group) {
+	msgs := make([]message, 0, batchMost)
+	for _, g := range batch {
+		msgs = append(msgs, g.msgs...)
+	}
 	begun, last, err := time.Now(), uint64(0), errNotYet
 	panics := true
 	defer func() {
 		if panics { // the others must not wait for it
 			a.leave(batch[0])
 		}
-		a.carriedOut(batch, last, err, time.Since(begun))
+		a.carriedOut(batch, len(msgs), last, err, time.Since(begun))
 	}()
 	trying, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchFor)
 	defer cancel()
-	last, err = a.store(trying, batch)
+	last, err = a.store(trying, msgs)
 	panics = false
 }
 
-func (a *Appender) carriedOut(batch []*message, last uint64, err error, took time.Duration) {
+// carriedOut ends a batch of so many messages.
+func (a *Appender) carriedOut(batch []*group, size int, last uint64, err error, took time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.batching = false
-	for i, m := range batch {
-		var t turn
+	seq := last - uint64(size) + 1 //nolint:gosec // a number of messages
+	for _, g := range batch {
+		t := turn{whole: true}
 		switch {
 		case err == nil:
-			t.seq = last - uint64(len(batch)-1-i)
-		case m.gone:
+			t = turn{seq: seq}
+			seq += uint64(len(g.msgs))
+		case g.gone:
 			continue
 		default:
 			a.singles++
 		}
-		m.turn <- t
+		g.turn <- t
 	}
 	if err == nil {
-		g := &gather{crowd: min(len(batch)+len(a.waiting), batchMost), took: min(took, gatherMost), had: len(a.waiting)}
+		g := &gather{crowd: min(size+a.messages, batchMost), took: min(took, gatherMost), had: a.messages}
 		a.gather = g
 		time.AfterFunc(2*g.took/looksMost, func() { a.look(g) })
 	}
@@ -273,7 +363,7 @@ func (a *Appender) look(g *gather) {
 	if a.gather != g {
 		return
 	}
-	n := len(a.waiting)
+	n := a.messages
 	if g.looks++; g.looks < looksMost && (n-g.had)*looksMost > n {
 		g.had = n
 		time.AfterFunc(g.took/looksMost, func() { a.look(g) })
@@ -285,7 +375,7 @@ func (a *Appender) look(g *gather) {
 
 // publishBatch stores a batch and gives the sequence of its last message; the others' are those
 // before it.
-func publishBatch(ctx context.Context, js jetstream.JetStream, batch []*message) (uint64, error) {
+func publishBatch(ctx context.Context, js jetstream.JetStream, batch []message) (uint64, error) {
 	msgs := make([]*nats.Msg, len(batch))
 	for i, m := range batch {
 		// The batch's own headers must not be on what is published singly later.

@@ -49,14 +49,14 @@ func (c *crowd) say(t *testing.T, a *streams.Appender, round, senders, each int,
 
 func (c *crowd) sayOne(ctx context.Context, t *testing.T, a *streams.Appender, id string) bool {
 	t.Helper()
-	store := a.Append
+	store := a.AppendAll
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 3*time.Second)
-		seq, err := store(attempt, lobby, id, event.Event{Kind: event.Chat, Text: id})
+		seqs, err := store(attempt, lobby, []streams.Entry{{ID: id, Value: event.Event{Kind: event.Chat, Text: id}}})
 		cancel()
 		if err == nil {
 			c.mu.Lock()
-			c.acked[id] = seq
+			c.acked[id] = seqs[0]
 			c.mu.Unlock()
 			return true
 		}

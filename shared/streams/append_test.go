@@ -57,7 +57,7 @@ func (d *disk) write(id string) uint64 {
 	return d.seqs[id]
 }
 
-func (d *disk) store(_ context.Context, batch []*message) (uint64, error) {
+func (d *disk) store(_ context.Context, batch []message) (uint64, error) {
 	d.turn <- struct{}{}
 	defer func() { <-d.turn }()
 	pass(2400 * time.Microsecond)
@@ -98,13 +98,14 @@ func TestAppendedOnceInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		senders := rapid.IntRange(1, 100).Draw(rt, "senders")
 		each := rapid.IntRange(1, 6).Draw(rt, "lines of each")
+		together := rapid.IntRange(1, 6).Draw(rt, "of them together")
 		fates := rapid.SliceOfN(rapid.SampledFrom([]string{"", "", "", "lost", "incomplete", "unanswered"}), 1, 12).Draw(rt, "fates")
 		repeats := rapid.IntRange(0, 20).Draw(rt, "one in so many is sent twice") // 0: none
 		patience := rapid.SampledFrom([]time.Duration{time.Hour, 3 * time.Millisecond, 300 * time.Microsecond}).Draw(rt, "patience")
 		var problems []error
 		synctest.Test(t, func(t *testing.T) {
 			d := &disk{becomes: func(n int) string { return fates[n%len(fates)] }}
-			problems = appendedOnceInOrder(t.Context(), d, senders, each, repeats, patience)
+			problems = appendedOnceInOrder(t.Context(), d, senders, each, together, repeats, patience)
 		})
 		if problems != nil {
 			rt.Fatal(errors.Join(problems...))
@@ -112,40 +113,52 @@ func TestAppendedOnceInOrder(t *testing.T) {
 	})
 }
 
-func appendedOnceInOrder(ctx context.Context, d *disk, senders, each, repeats int, patience time.Duration) (problems []error) {
+func appendedOnceInOrder(ctx context.Context, d *disk, senders, each, together, repeats int, patience time.Duration) (problems []error) {
 	a := d.appender()
 	acked := make([][]uint64, senders) // 0 is unknown
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for s := range senders {
 		wg.Go(func() {
-			for n := range each {
-				say := func() (uint64, error) {
+			for n := 0; n < each; n += together {
+				var entries []Entry
+				for i := n; i < min(n+together, each); i++ {
+					entries = append(entries, Entry{fmt.Sprintf("%d.%d", s, i), i})
+				}
+				say := func() ([]uint64, error) {
 					ctx, cancel := context.WithTimeout(ctx, patience)
 					defer cancel()
-					return a.Append(ctx, "subject", fmt.Sprintf("%d.%d", s, n), n)
+					return a.AppendAll(ctx, "subject", entries)
 				}
-				seq, err := say()
+				seqs, err := say()
 				if repeats > 0 && (s*each+n)%repeats == 0 {
-					again, err := say()
-					if seq != 0 && again != seq && err == nil {
-						mu.Lock()
-						problems = append(problems, fmt.Errorf("%d.%d has sequence %d, and %d when it is repeated", s, n, seq, again))
-						mu.Unlock()
+					again, _ := say()
+					for i := range min(len(seqs), len(again)) {
+						if again[i] != seqs[i] {
+							mu.Lock()
+							problems = append(problems, fmt.Errorf("%s has sequence %d, and %d when it is repeated", entries[i].ID, seqs[i], again[i]))
+							mu.Unlock()
+						}
 					}
 				}
-				if err != nil && fault.CodeOf(err) != fault.Unavailable {
+				if err != nil && fault.CodeOf(err) != fault.Unavailable || err == nil && len(seqs) != len(entries) || len(seqs) > len(entries) {
 					mu.Lock()
-					problems = append(problems, err)
+					problems = append(problems, fmt.Errorf("%d of %d: %w", len(seqs), len(entries), err))
 					mu.Unlock()
 				}
-				acked[s] = append(acked[s], seq)
+				acked[s] = append(acked[s], seqs...)
+				for range len(entries) - len(seqs) {
+					acked[s] = append(acked[s], 0)
+				}
 			}
 		})
 	}
 	wg.Wait()
 	synctest.Wait()
 	for s, seqs := range acked {
+		if together == each && !inOrder(d.stored, s) {
+			problems = append(problems, fmt.Errorf("what %d appended together is stored as %v", s, d.stored))
+		}
 		last := uint64(0)
 		for n, seq := range seqs {
 			if seq == 0 {
@@ -167,10 +180,30 @@ func appendedOnceInOrder(ctx context.Context, d *disk, senders, each, repeats in
 	pass(time.Second)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.waiting) != 0 || a.singles != 0 || a.batching || a.gather != nil {
+	if len(a.waiting) != 0 || a.messages != 0 || a.singles != 0 || a.batching || a.gather != nil {
 		problems = append(problems, fmt.Errorf("it does not rest: %d wait, %d singles, batching %v, gather %v", len(a.waiting), a.singles, a.batching, a.gather))
 	}
 	return problems
+}
+
+// inOrder tells whether what a sender appended is stored in its order, with nothing left out
+// before what is stored.
+func inOrder(stored []string, sender int) bool {
+	next := 0
+	for _, id := range stored {
+		var s, n int
+		if _, err := fmt.Sscanf(id, "%d.%d", &s, &n); err != nil {
+			return false
+		}
+		if s != sender {
+			continue
+		}
+		if n != next {
+			return false
+		}
+		next++
+	}
+	return true
 }
 
 // How many senders are served how: one at a time never waits, few get a message for each, and
