@@ -18,24 +18,28 @@ type writer struct {
 	mu   sync.Mutex // guards the three below; never held while writing
 	ops  []op
 	news []*channel
+	told uint64  // how often it was told of news
 	due  []*conn // with something of their own to send
 	wake chan struct{}
 
 	// The goroutine's own.
 	members map[*channel][]*conn
 	attempt *attempt
-	rested  time.Time // when the next round may begin
+	rest    rest // after the last round
 }
 
 // A write costs some 5 µs of the kernel's time whether it sends one line or fifty, so a writer
 // that has much to do does it less often: when something was told during a round, it rests before
-// the next. At a pace where each line's round is over before the next line no line ever waits.
+// the next, until nothing more comes or it has rested for long. At a pace where each line's round is over before the next line no line ever waits.
 const (
 	// writersFor is for how many processors there is a writer: the lines' way to it, and NATS in
 	// the same process, have the others.
 	writersFor = 2
-	// restShare is how long it rests, in rounds: a busy writer is busy for a quarter of the time.
+	// restShare is how long it rests at most, in rounds: a busy writer is busy for a quarter of the
+	// time.
 	restShare = 3
+	// restLooks is in how many parts that is divided to see whether more is told.
+	restLooks = 3
 	// restMost bounds the rest, and so what it adds to a line's way.
 	restMost = 10 * time.Millisecond
 	// restFrom is how many sockets make a round that is worth a rest.
@@ -63,6 +67,7 @@ func (w *writer) poke() {
 // tell says that ch has news.
 func (w *writer) tell(ch *channel) {
 	w.mu.Lock()
+	w.told++
 	first := !ch.told[w.id]
 	if first {
 		ch.told[w.id] = true
@@ -102,17 +107,17 @@ func (w *writer) run(stop <-chan struct{}) {
 	var ops []op
 	var due []*conn
 	var news []*channel
-	rest := time.NewTimer(restMost)
-	defer rest.Stop()
+	rested := time.NewTimer(restMost)
+	defer rested.Stop()
 	for {
 		select {
 		case <-stop:
 			return
 		case <-w.wake:
-		case <-rest.C:
+		case <-rested.C:
 		}
 		now := time.Now()
-		left := w.rested.Sub(now)
+		left := time.Duration(0)
 		w.mu.Lock()
 		ops, w.ops = w.ops, ops[:0]
 		due, w.due = w.due, due[:0]
@@ -120,6 +125,9 @@ func (w *writer) run(stop <-chan struct{}) {
 			c.queued = false
 		}
 		wanted := len(w.news) > 0
+		if wanted {
+			left = w.rest.left(w.told, now)
+		}
 		if left <= 0 { // else what is told meanwhile finds its channel in the list, and wakes nobody
 			news, w.news = w.news, news[:0]
 			for _, ch := range news {
@@ -133,8 +141,8 @@ func (w *writer) run(stop <-chan struct{}) {
 		for _, c := range due {
 			w.flush(c)
 		}
-		if left > 0 && wanted {
-			rest.Reset(left)
+		if left > 0 {
+			rested.Reset(left)
 		}
 		w.round(news, now)
 		clear(ops)
@@ -157,11 +165,46 @@ func (w *writer) round(news []*channel, begun time.Time) {
 		return
 	}
 	w.mu.Lock()
-	busy := len(w.news) > 0
+	told, busy := w.told, len(w.news) > 0
 	w.mu.Unlock()
 	if end := time.Now(); busy {
-		w.rested = end.Add(min(restShare*end.Sub(begun), restMost))
+		w.rest.begin(told, end.Sub(begun), end)
 	}
+}
+
+// rest is the time after a round in which what is told waits for the next one. It ends when
+// nothing more has been told for a while, as when all who talk wait for what they said, and at
+// its bound. The writer's goroutine owns it.
+type rest struct {
+	until time.Time // zero when there is none
+	next  time.Time // when is looked again
+	gap   time.Duration
+	told  uint64 // how often the writer had been told of news at the last look
+}
+
+// left is how much of it is left; told is how often the writer has been told of news.
+func (r *rest) left(told uint64, now time.Time) time.Duration {
+	if r.until.IsZero() {
+		return 0
+	}
+	if told != r.told && !now.Before(r.next) {
+		r.told, r.next = told, now.Add(r.gap)
+		if r.until.Before(r.next) {
+			r.next = r.until
+		}
+	}
+	left := r.next.Sub(now)
+	if left <= 0 {
+		r.until = time.Time{}
+	}
+	return left
+}
+
+// begin begins it after a round that took so long.
+func (r *rest) begin(told uint64, took time.Duration, now time.Time) {
+	most := min(restShare*took, restMost)
+	r.gap = most / restLooks
+	r.until, r.next, r.told = now.Add(most), now.Add(r.gap), told
 }
 
 func (w *writer) apply(o op) {
