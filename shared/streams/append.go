@@ -64,6 +64,7 @@ type Appender struct {
 	mu       sync.Mutex
 	waiting  []*group
 	messages int     // in waiting
+	coming   int     // wait next, each behind one of its group that is under way
 	singles  int     // published on their own, and not yet answered
 	batching bool    // a batch is under way
 	gather   *gather // nil when nobody waits for more to come
@@ -137,12 +138,11 @@ func (a *Appender) AppendAll(ctx context.Context, subject string, entries []Entr
 	}
 	seqs := make([]uint64, 0, len(left))
 	for len(left) > 0 {
-		var some []uint64
+		store := a.each
 		if a.batches {
-			some, err = a.some(ctx, left[:min(len(left), batchMost)])
-		} else {
-			some, err = a.each(ctx, left)
+			store = a.share
 		}
+		some, err := store(ctx, left[:min(len(left), batchMost)])
 		seqs, left = append(seqs, some...), left[len(some):]
 		if err != nil {
 			return seqs, err
@@ -185,37 +185,76 @@ func (a *Appender) each(ctx context.Context, msgs []message) (seqs []uint64, err
 	return seqs, nil
 }
 
-// some stores the first of msgs, and more of them when they share a batch.
-func (a *Appender) some(ctx context.Context, msgs []message) ([]uint64, error) {
-	g, now := a.enter(msgs)
-	if g == nil {
-		return a.single(ctx, msgs[:1])
-	}
-	if now == nil {
-		select {
-		case t := <-g.turn:
-			now = &t
-		case <-ctx.Done():
-			if now = a.leave(g); now == nil {
-				return nil, fmt.Errorf("%w: %s at %s is not stored", noMemory(), msgs[0].id, msgs[0].subject)
+// share stores msgs, at most batchMost: as many as find one in a batch, the others on their own.
+func (a *Appender) share(ctx context.Context, msgs []message) (seqs []uint64, err error) {
+	for g, now := a.enter(msgs); ; {
+		if g != nil {
+			if now == nil {
+				if now, err = a.wait(ctx, g); err != nil {
+					return seqs, err
+				}
+			}
+			if now.batch != nil {
+				a.carryOut(ctx, now.batch)
+				now = new(<-g.turn)
+			}
+			if now.seq != 0 {
+				for i := range msgs {
+					seqs = append(seqs, now.seq+uint64(i)) //nolint:gosec // an index
+				}
+				return seqs, nil
+			}
+			if now.whole {
+				some, err := a.single(ctx, msgs)
+				return append(seqs, some...), err
 			}
 		}
-	}
-	if now.batch != nil {
-		a.carryOut(ctx, now.batch)
-		now = new(<-g.turn)
-	}
-	switch {
-	case now.seq != 0:
-		seqs := make([]uint64, len(msgs))
-		for i := range seqs {
-			seqs[i] = now.seq + uint64(i)
+		var seq uint64
+		if seq, g, err = a.first(ctx, msgs); err != nil {
+			return seqs, err
 		}
-		return seqs, nil
-	case now.whole:
-		return a.single(ctx, msgs)
+		if seqs, msgs, now = append(seqs, seq), msgs[1:], nil; len(msgs) == 0 {
+			return seqs, nil
+		}
 	}
-	return a.single(ctx, msgs[:1])
+}
+
+// wait waits for g's turn.
+func (a *Appender) wait(ctx context.Context, g *group) (*turn, error) {
+	select {
+	case t := <-g.turn:
+		return &t, nil
+	case <-ctx.Done():
+		if t := a.leave(g); t != nil {
+			return t, nil
+		}
+		return nil, fmt.Errorf("%w: %s at %s is not stored", noMemory(), g.msgs[0].id, g.msgs[0].subject)
+	}
+}
+
+// first publishes the first of msgs, which enter or next has counted. The rest waits then.
+func (a *Appender) first(ctx context.Context, msgs []message) (seq uint64, rest *group, err error) {
+	err = errNotYet
+	defer func() { // also when it panics
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.singles--
+		a.coming -= len(msgs) - 1
+		if err == nil && len(msgs) > 1 {
+			rest = a.queue(msgs[1:])
+		}
+		a.next()
+	}()
+	seq, err = a.publish(ctx, msgs[0].subject, msgs[0].id, msgs[0].data)
+	return seq, rest, err
+}
+
+// queue adds msgs to those that wait; a.mu is held.
+func (a *Appender) queue(msgs []message) *group {
+	g := &group{msgs: msgs, turn: make(chan turn, 1)}
+	a.waiting = append(a.waiting, g)
+	a.messages += len(msgs)
+	return g
 }
 
 // enter gives nil when the first of msgs may be published on its own at once. Else they wait, or
@@ -223,13 +262,12 @@ func (a *Appender) some(ctx context.Context, msgs []message) ([]uint64, error) {
 func (a *Appender) enter(msgs []message) (*group, *turn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.batching && a.gather == nil && a.singles < singlesMost && len(a.waiting) == 0 && len(msgs) < batchFrom {
+	if !a.batching && a.gather == nil && a.singles < singlesMost && len(a.waiting) == 0 && len(msgs)+a.coming < batchFrom {
 		a.singles++
+		a.coming += len(msgs) - 1
 		return nil, nil
 	}
-	g := &group{msgs: msgs, turn: make(chan turn, 1)}
-	a.waiting = append(a.waiting, g)
-	a.messages += len(msgs)
+	g := a.queue(msgs)
 	a.next()
 	select {
 	case t := <-g.turn:
@@ -276,9 +314,13 @@ func (a *Appender) next() {
 		batch[0].turn <- turn{batch: batch}
 		return
 	}
+	if a.coming > 0 && a.messages+a.coming >= batchFrom {
+		return // what is coming makes a batch, and asks again
+	}
 	for len(a.waiting) > 0 && a.singles < singlesMost {
-		a.singles++
 		g := a.waiting[0]
+		a.singles++
+		a.coming += len(g.msgs) - 1
 		g.turn <- turn{}
 		a.waiting = slices.Delete(a.waiting, 0, 1)
 		a.messages -= len(g.msgs)

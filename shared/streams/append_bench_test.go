@@ -15,7 +15,7 @@ import (
 // BenchmarkAppend is what is stored, with each write synced, by so many senders: lines on their
 // own, those that wait sharing a sync, and six at a time of each sender.
 func BenchmarkAppend(b *testing.B) {
-	for _, senders := range []int{1, 16, 64, 256} {
+	for _, senders := range []int{1, 10, 16, 64, 256} {
 		for _, how := range []string{"alone", "shared", "together"} {
 			b.Run(fmt.Sprintf("senders=%d/%s", senders, how), func(b *testing.B) {
 				a := streams.NewAppender(natstest.RunDurable(b).JetStream(b), 1)

@@ -180,7 +180,7 @@ func appendedOnceInOrder(ctx context.Context, d *disk, senders, each, together, 
 	pass(time.Second)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.waiting) != 0 || a.messages != 0 || a.singles != 0 || a.batching || a.gather != nil {
+	if len(a.waiting) != 0 || a.messages != 0 || a.coming != 0 || a.singles != 0 || a.batching || a.gather != nil {
 		problems = append(problems, fmt.Errorf("it does not rest: %d wait, %d singles, batching %v, gather %v", len(a.waiting), a.singles, a.batching, a.gather))
 	}
 	return problems
@@ -212,20 +212,24 @@ func TestAppendShares(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		senders int
+		each    int // lines that it appends together
 		batches bool
 		least   float64 // lines per second of fake time, which knows no cost but the disk's
 		most    time.Duration
 	}{
-		{senders: 1, least: 5000, most: 200 * time.Microsecond},
-		{senders: 16, least: 5000, most: 16 * 200 * time.Microsecond},
-		{senders: 64, batches: true, least: 15_000, most: 10 * time.Millisecond},
-		{senders: 256, batches: true, least: 60_000, most: 10 * time.Millisecond},
+		{senders: 1, each: 1, least: 5000, most: 200 * time.Microsecond},
+		{senders: 16, each: 1, least: 5000, most: 16 * 200 * time.Microsecond},
+		{senders: 64, each: 1, batches: true, least: 15_000, most: 10 * time.Millisecond},
+		{senders: 256, each: 1, batches: true, least: 60_000, most: 10 * time.Millisecond},
+		{senders: 1, each: 6, least: 5000, most: 6 * 200 * time.Microsecond},
+		{senders: 1, each: 32, batches: true, least: 10_000, most: 4 * time.Millisecond},
+		{senders: 10, each: 6, batches: true, least: 15_000, most: 10 * time.Millisecond},
 	}
 	for _, tt := range tests {
-		t.Run(fmt.Sprint(tt.senders), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d of %d", tt.senders, tt.each), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				const each = 50
+				const times = 50
 				d := &disk{}
 				a := d.appender()
 				begun := time.Now()
@@ -233,9 +237,13 @@ func TestAppendShares(t *testing.T) {
 				var wg sync.WaitGroup
 				for s := range tt.senders {
 					wg.Go(func() {
-						for n := range each {
+						for n := range times {
 							at := time.Now()
-							if _, err := a.Append(t.Context(), "subject", fmt.Sprintf("%d.%d", s, n), n); err != nil {
+							var entries []Entry
+							for i := range tt.each {
+								entries = append(entries, Entry{fmt.Sprintf("%d.%d", s, n*tt.each+i), n})
+							}
+							if _, err := a.AppendAll(t.Context(), "subject", entries); err != nil {
 								t.Error(err)
 							}
 							took[s] = max(took[s], time.Since(at))
@@ -243,7 +251,7 @@ func TestAppendShares(t *testing.T) {
 					})
 				}
 				wg.Wait()
-				rate := float64(tt.senders*each) / time.Since(begun).Seconds()
+				rate := float64(tt.senders*tt.each*times) / time.Since(begun).Seconds()
 				if rate < tt.least*0.99 || slices.Max(took) > tt.most || (len(d.batches) > 0) != tt.batches {
 					t.Errorf("%.0f lines a second, %v at most, %d batches; want %.0f, %v, batches %v",
 						rate, slices.Max(took), len(d.batches), tt.least, tt.most, tt.batches)
