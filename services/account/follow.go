@@ -132,6 +132,9 @@ func (s *Service) take(ctx context.Context, batch []jetstream.Msg) {
 }
 
 func readMsg(m jetstream.Msg) (told, bool, error) {
+	if event.IsChat(m.Data()) {
+		return told{}, false, nil
+	}
 	meta, err := m.Metadata()
 	if err != nil {
 		return told{}, false, err

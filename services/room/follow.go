@@ -168,6 +168,9 @@ func (s *store) leavings(ctx context.Context, ended func(context.Context, event.
 // after three times, so that it does not hold up the others; comparing with the sessions
 // makes up for it.
 func (s *store) leaving(ctx context.Context, msg jetstream.Msg, ended func(context.Context, event.Event) error) error {
+	if event.IsChat(msg.Data()) {
+		return msg.Ack()
+	}
 	var e event.Event
 	if err := bus.Decode(msg.Data(), &e); err != nil {
 		s.log.Error("an event of the lobby cannot be read, it is left out", "error", err)

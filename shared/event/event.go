@@ -1,6 +1,9 @@
 package event
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // The kinds. Those of a room start with "room.", those of the game with "game21.".
 const (
@@ -61,3 +64,10 @@ type Stored struct {
 	At      time.Time `json:"at"`
 	Event
 }
+
+// chat is how a line of the lobby begins, as it is encoded here: its kind comes first.
+var chat = []byte(`{"event":"` + Chat + `",`)
+
+// IsChat tells without decoding whether a stored event is a line of the lobby, which most of them
+// are, for who wants the others. One that somebody else encoded, it may not recognise.
+func IsChat(data []byte) bool { return bytes.HasPrefix(data, chat) }

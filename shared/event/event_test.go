@@ -78,6 +78,20 @@ func TestEventOfANewerVersion(t *testing.T) {
 	}
 }
 
+// Of what is stored only lines of the lobby are taken for such.
+func TestIsChat(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{event.Chat, event.Joined, event.Left, event.RoomChat, event.Game21Ended, "chatter", ""} {
+		data, err := json.Marshal(event.Event{Kind: kind, From: "chat", Text: `{"event":"chat",`, User: event.Chat})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := event.IsChat(data); got != (kind == event.Chat) {
+			t.Errorf("%s: %v", data, got)
+		}
+	}
+}
+
 func ExampleEvent() {
 	line, err := json.Marshal(event.Event{Kind: event.Chat, From: "netease1", Text: "hi"})
 	fmt.Println(string(line), err)
