@@ -200,7 +200,7 @@ func (a *Appender) share(ctx context.Context, msgs []message) (seqs []uint64, er
 			}
 			if now.seq != 0 {
 				for i := range msgs {
-					seqs = append(seqs, now.seq+uint64(i)) //nolint:gosec // an index
+					seqs = append(seqs, now.seq+uint64(i))
 				}
 				return seqs, nil
 			}
@@ -367,7 +367,7 @@ func (a *Appender) carriedOut(batch []*group, size int, last uint64, err error, 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.batching = false
-	seq := last - uint64(size) + 1 //nolint:gosec // a number of messages
+	seq := last - uint64(size) + 1
 	for _, g := range batch {
 		t := turn{whole: true}
 		switch {
