@@ -127,4 +127,13 @@ func TestAllExcused(t *testing.T) {
 	if report.Verdict != verify.Invalid || report.Strictly[verify.G4] != 0 || !strings.HasPrefix(strings.Join(report.Invalid, " "), "G4") {
 		t.Errorf("the run is %s: %v %v", report.Verdict, report.Invalid, report.Violations)
 	}
+
+	options := verify.Standard()
+	options.Without = []verify.ID{verify.G4} // the run was not made to show it
+	if report, err = verify.Check(h, options); err != nil {
+		t.Fatal(err)
+	}
+	if report.Verdict != verify.Passed {
+		t.Errorf("without G4 the run is %s: %v %v", report.Verdict, report.Invalid, report.Violations)
+	}
 }
