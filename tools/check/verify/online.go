@@ -32,6 +32,14 @@ func (b *bounds) add(least, most int64, strict bool) {
 type onlines struct {
 	c      *checker
 	byJoin map[*entry]*session
+	ended  map[*session]ending // those that were over when they were first asked for
+}
+
+// ending bounds the end of a session. It is clean when no fault excuses that it is not known
+// better.
+type ending struct {
+	first, last int64
+	clean       bool
 }
 
 // checkOnline is O1: what users were told of their time online lies between what their sessions
@@ -39,7 +47,7 @@ type onlines struct {
 // were told before. The second is the stricter one: what faults made uncertain once stays so in a
 // sum, but it does not change.
 func (c *checker) checkOnline() {
-	x := &onlines{c: c, byJoin: map[*entry]*session{}}
+	x := &onlines{c: c, byJoin: map[*entry]*session{}, ended: map[*session]ending{}}
 	for _, s := range c.sessions {
 		if s.joined != nil {
 			x.byJoin[s.joined] = s
@@ -127,12 +135,23 @@ func (x *onlines) sessions(b *bounds, user string, o *op, behind uint64) {
 	}
 }
 
-// end bounds the end of s, as far as o could know of it. It is clean when no fault excuses that it
-// is not known better.
+// end bounds the end of s, as far as o could know of it.
 func (x *onlines) end(s *session, o *op) (first, last int64, clean bool) {
-	if o.session == s && (s.left == nil || s.left.at > o.in.T) {
+	over := s.left != nil && s.left.at <= o.in.T
+	if o.session == s && !over {
 		return o.in.T, o.out.T, true
 	}
+	e, known := x.ended[s]
+	if !known {
+		if e = x.ending(s, o); over {
+			x.ended[s] = e // nothing of it comes any more
+		}
+	}
+	last = min(e.last, o.out.T)
+	return min(e.first, last), last, e.clean
+}
+
+func (x *onlines) ending(s *session, o *op) (e ending) {
 	end := s.parts[0].stint
 	for _, p := range s.parts {
 		if p.stint.from > end.from && p.from < o.out.T {
@@ -141,22 +160,21 @@ func (x *onlines) end(s *session, o *op) (first, last int64, clean bool) {
 	}
 	switch {
 	case s.over != nil && s.over.ok():
-		first, last = s.over.in.T, s.over.out.T
+		e.first, e.last = s.over.in.T, s.over.out.T
 	case s.over != nil:
-		first, last = min(s.over.in.T, end.sent), end.to+int64(cleanError)
+		e.first, e.last = min(s.over.in.T, end.sent), end.to+int64(cleanError)
 	case end.by == history.ByClient:
-		first, last = end.to-int64(cleanError), end.to+int64(cleanError)
+		e.first, e.last = end.to-int64(cleanError), end.to+int64(cleanError)
 	case end.reason == "heartbeat":
-		first, last = end.sent-int64(vanishError), end.sent+int64(cleanError)
+		e.first, e.last = end.sent-int64(vanishError), end.sent+int64(cleanError)
 	default:
-		first, last = end.sent-int64(vanishError), end.to+int64(cleanError)
+		e.first, e.last = end.sent-int64(vanishError), end.to+int64(cleanError)
 	}
-	first, last, clean = x.excused(s, end, first, last)
+	e.first, e.last, e.clean = x.excused(s, end, e.first, e.last)
 	if s.left != nil {
-		last = min(last, s.left.at+second)
+		e.last = min(e.last, s.left.at+second)
 	}
-	last = min(last, o.out.T)
-	return min(first, last), last, clean
+	return e
 }
 
 // excused widens the bounds of the end of s by what was in trouble then.
