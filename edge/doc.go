@@ -46,6 +46,11 @@
 // and 0.33 µs with it, the line's way through NATS and its storing included
 // (hall load --column fan-out-1000, with the data in memory).
 //
+// Lines that a client has sent at once go to chat in one request ([reading], [chatapi.SayMost]). So
+// more of them are under way than there are senders, they reach the log together, and share both
+// the disk's sync and the writes to the sockets: under the same load, a delivery took 0.25 µs
+// instead of 0.28 with the data in memory, and 0.5 instead of 0.7 on a disk that others used too.
+//
 // An idle connection holds no buffer and no goroutine: an epoll set of the edge's own waits for
 // all of them ([poller]; where there is no epoll, and with TLS, a goroutine each). 2,000 idle
 // connections held 20 MB of stacks before, and hold 2 MB now. Chunks of a log that every cursor
