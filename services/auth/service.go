@@ -143,9 +143,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.bus, s.js, s.directory = s.host.Bus, s.host.JS, s.host.Sessions
-	if s.sessions, err = openSessions(ctx, s.js); err != nil {
-		return err
-	}
+	s.sessions = openSessions(s.js, s.cfg.Replicas)
 	s.leases = newLeases(s.js)
 	if len(s.cfg.FormerEdges) > 0 {
 		if err := s.endFormer(ctx); err != nil {

@@ -16,16 +16,13 @@ import (
 
 // sessions is the bucket of live sessions, written by compare-and-set alone.
 type sessions struct {
-	js jetstream.JetStream
-	kv jetstream.KeyValue
+	js    jetstream.JetStream
+	swaps *streams.Swapper
 }
 
-func openSessions(ctx context.Context, js jetstream.JetStream) (*sessions, error) {
-	kv, err := js.KeyValue(ctx, streams.Sessions)
-	if err != nil {
-		return nil, fmt.Errorf("open sessions: %w", err)
-	}
-	return &sessions{js, kv}, nil
+// openSessions opens the bucket, which has so many replicas.
+func openSessions(js jetstream.JetStream, replicas int) *sessions {
+	return &sessions{js, streams.NewSwapper(js, replicas)}
 }
 
 // read gives what the bucket's leader has under a user's id. Its Revision is what the next
@@ -54,25 +51,16 @@ func (b *sessions) write(ctx context.Context, r session.Record, revision uint64)
 	if err != nil {
 		return r, fmt.Errorf("encode a session: %w", err)
 	}
-	err = streams.Retry(ctx, func(ctx context.Context) error {
-		if late(ctx) {
-			return context.DeadlineExceeded
-		}
+	subject := keySubject(streams.Sessions, r.UserID)
+	err = streams.RetryOver(ctx, b.js.Conn(), func(ctx context.Context) error {
 		var err error
-		r.Revision, err = b.kv.Update(ctx, r.UserID, data, revision)
+		r.Revision, err = b.swaps.Swap(ctx, subject, data, revision)
 		return err
 	})
 	if err != nil {
 		return r, fmt.Errorf("write the session of %s: %w", r.UserID, err)
 	}
 	return r, nil
-}
-
-// late tells whether ctx is over although its timer may not have said so yet: a process
-// that was frozen must not write in the name of a caller who went away meanwhile.
-func late(ctx context.Context) bool {
-	until, ok := ctx.Deadline()
-	return ok && !time.Now().Before(until)
 }
 
 // remove deletes r where it is still what is there. The delete marker (NATS ADR-8) keeps

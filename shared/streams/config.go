@@ -98,7 +98,7 @@ func configs(o Options) []jetstream.StreamConfig {
 			DenyPurge:            true,
 			Replicas:             o.Replicas,
 		},
-		bucket(Sessions, "the live session of each user", 0, o.Replicas),
+		batched(bucket(Sessions, "the live session of each user", 0, o.Replicas)),
 		bucket(Edges, "the lease of each edge", LeaseTTL, o.Replicas),
 		bucket(Schedule, "when the next round of 21 starts", 0, o.Replicas),
 		bucket(Whispers, "where each whisper goes", bus.AnswersKept, o.Replicas),
@@ -124,6 +124,12 @@ func bucket(name, description string, ttl time.Duration, replicas int) jetstream
 		DenyDelete:        true,
 		Replicas:          replicas,
 	}
+}
+
+// batched lets writes of c share a sync (NATS ADR-50): see [Swapper].
+func batched(c jetstream.StreamConfig) jetstream.StreamConfig {
+	c.AllowAtomicPublish = true
+	return c
 }
 
 // Ensure creates what is missing and compares what is there. It waits for JetStream, with
@@ -160,7 +166,19 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 	if err != nil {
 		return err
 	}
-	return drift(have.CachedInfo().Config, want)
+	is := have.CachedInfo().Config
+	if want.AllowAtomicPublish && !is.AllowAtomicPublish {
+		// A version before this one made it. To allow more changes nothing of what is stored; who
+		// may not change it is told what differs.
+		grown := is
+		grown.AllowAtomicPublish = true
+		if drift(grown, want) == nil {
+			if changed, err := js.UpdateStream(ctx, grown); err == nil {
+				is = changed.CachedInfo().Config
+			}
+		}
+	}
+	return drift(is, want)
 }
 
 // errNotYet is what a moment later may be otherwise.
