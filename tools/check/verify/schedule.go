@@ -9,6 +9,9 @@ import (
 // onTime is how late, or early, a round may be opened or closed where nothing disturbs it (G4).
 const onTime = time.Second
 
+// storing is how long what was decided in time may take until it is stored.
+const storing = 15 * time.Second
+
 // timetable is what is known of when rounds begin: a period apart, the last one between from and
 // to.
 type timetable struct {
@@ -128,19 +131,25 @@ func (c *checker) followed(tt *timetable, before, r *round) (strict bool) {
 		tt.from, tt.to = tt.from+tt.period, tt.to+tt.period
 		if open.at < tt.from-int64(onTime) {
 			c.game(G4, r.n, "was opened %s after the one before it, %s was right", apart, right)
-			tt.from, tt.to = open.at-int64(onTime), math.MaxInt64
+			tt.from, tt.to = open.at-int64(onTime), math.MaxInt64/2
 			return strict
 		}
 		planned := min(tt.to, open.at)
 		by, inTime := tt.due(planned)
-		by = min(by, planned+tt.lateMost()+int64(onTime))
+		latest := planned + tt.lateMost() + int64(onTime)
+		if !inTime {
+			// It was begun in time, and had to wait. One that is a period late is the next one.
+			latest = min(latest+int64(storing), planned+tt.period-2*int64(onTime))
+		}
+		by = min(by, latest)
 		strict = strict && inTime
 		if open.at <= by {
 			return strict
 		}
-		if !troubled(tt.away, planned-int64(onTime), planned+int64(onTime)) {
+		underWay := len(before.closes) > 0 && before.closes[0].at >= planned-int64(onTime) // that one was late
+		if !underWay && !troubled(tt.away, planned-int64(onTime), planned+int64(onTime)) {
 			c.game(G4, r.n, "was opened %s after the one before it, %s was right, and somebody could have", apart, right)
-			tt.from, tt.to = open.at-int64(onTime), math.MaxInt64
+			tt.from, tt.to = open.at-int64(onTime), math.MaxInt64/2
 			return strict
 		}
 	}

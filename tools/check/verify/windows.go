@@ -195,10 +195,14 @@ func (c *checker) inTime(p *part, e history.Event, stored *entry) {
 }
 
 // withoutNATSBy is for how long some node was lost when s was closed, at the most: its client may
-// have heard that late, because its way to the edge was in trouble.
+// have heard that late, because its way to the edge was in trouble, or it did not listen.
 func (c *checker) withoutNATSBy(s *stint) time.Duration {
 	longest := c.withoutNATS(s.to)
-	for _, way := range c.onWay(s.client, s.edge) {
+	deaf := c.onWay(s.client, s.edge)
+	for _, p := range s.pauses {
+		deaf = append(deaf, trouble{p[0], cmp.Or(p[1], s.to)})
+	}
+	for _, way := range deaf {
 		if way.from > s.to || way.to+second < s.to {
 			continue
 		}
@@ -223,9 +227,9 @@ func (c *checker) withoutNATS(t int64) time.Duration {
 			}
 			end := f.From + int64(electionMost)
 			// A node that is cut off from the others serves nobody, and who is connected to it does not
-			// know; one that is gone is left at once.
+			// know; one that is gone is left at once. Where most were gone they elect once they are back.
 			if !ofNATS(f) || f.Kind != history.StepDown && f.Role == "" {
-				end = max(end, f.To)
+				end = max(end, f.To+int64(electionMost))
 			}
 			if end+2*second >= from {
 				from, again = f.From, true

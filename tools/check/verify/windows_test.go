@@ -71,11 +71,12 @@ func TestFences(t *testing.T) {
 		{"a node was cut off from the others", []history.Fault{fault(80, 110, history.Blackhole, "nats-1/nats", "leader")}, false},
 		{"not for long", []history.Fault{fault(92, 99, history.Blackhole, "nats-1/nats", "leader")}, true},
 		{"two nodes were gone", []history.Fault{fault(80, 98, history.Kill, "nats-1", ""), fault(80, 98, history.Kill, "nats-2", "")}, false},
+		{"two nodes were gone, and are electing", []history.Fault{fault(80, 92, history.Kill, "nats-1", ""), fault(80, 92, history.Kill, "nats-2", "")}, false},
 		{"two nodes were gone, and the client heard of it late", []history.Fault{
-			fault(75, 93, history.Kill, "nats-1", ""), fault(75, 93, history.Kill, "nats-2", ""), fault(85, 100, history.Blackhole, client, ""),
+			fault(65, 83, history.Kill, "nats-1", ""), fault(65, 83, history.Kill, "nats-2", ""), fault(75, 100, history.Blackhole, client, ""),
 		}, false},
 		{"the client would have heard of it at once", []history.Fault{
-			fault(75, 93, history.Kill, "nats-1", ""), fault(75, 93, history.Kill, "nats-2", ""), fault(85, 100, history.Blackhole, "c002", ""),
+			fault(65, 83, history.Kill, "nats-1", ""), fault(65, 83, history.Kill, "nats-2", ""), fault(75, 100, history.Blackhole, "c002", ""),
 		}, true},
 	}
 	for _, tt := range tests {
