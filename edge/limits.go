@@ -83,6 +83,10 @@ const (
 	// is told of the loss: most do at once, and two writes to the disk are saved for one. It is
 	// counted in the 30 s that auth gives.
 	adriftFor = 500 * time.Millisecond
+	// lingerFor is how long an edge that stops answers for its former sessions: until all who ask
+	// know that these have ended. What is asked while it stops hearing may be lost between two NATS
+	// servers without a word, and then nobody could tell whether it was done.
+	lingerFor = 250 * time.Millisecond
 	// endsAtOnce bounds the sessions ended side by side.
 	endsAtOnce = 128
 	// leaseEvery renews the edge's lease; fenceAfter without a confirmed renewal the edge

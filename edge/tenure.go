@@ -245,6 +245,9 @@ func (e *Edge) stopService(t *tenure) error {
 func (e *Edge) tenures(ctx context.Context, t *tenure) {
 	for {
 		e.hold(ctx, t)
+		if ctx.Err() != nil { // every session has ended, and those who ask are to be told so
+			time.Sleep(lingerFor)
+		}
 		if err := e.stopService(t); err != nil {
 			e.log.Warn("stop hearing", "edge", t.id, "error", err)
 		}

@@ -55,7 +55,7 @@ func openDeliveries(ctx context.Context, js jetstream.JetStream) (*deliveries, e
 
 // toward is a delivery to target's session, or nowhere.
 func toward(target session.Record) delivery {
-	if !target.Live() || target.Edge == "" { // without an edge nobody could hear it
+	if !target.Live() || target.Edge == "" || !target.Detached.IsZero() { // nobody is there to hear it
 		return delivery{Outcome: refused}
 	}
 	return delivery{Edge: target.Edge, Session: target.Session}

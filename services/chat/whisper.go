@@ -80,7 +80,6 @@ func (s *Service) deliver(ctx context.Context, line edgeapi.WhisperRequest) erro
 		}
 		line.Session = d.Session
 		answer, err := edgeapi.Whisper.To(d.Edge).Call(as, s.bus.Conn(), line, bus.Patience(askFor))
-		nobody := errors.Is(err, bus.ErrNobody)
 		switch {
 		case err == nil && answer.Delivered:
 			s.deliveries.settle(ctx, d)
@@ -88,10 +87,10 @@ func (s *Service) deliver(ctx context.Context, line edgeapi.WhisperRequest) erro
 		case err == nil:
 		case fault.CodeOf(err) != fault.Unavailable || ctx.Err() != nil:
 			return err
-		case !nobody:
+		case !errors.Is(err, bus.ErrNobody):
 			d.Doubt = true
 		}
-		if d, err = s.next(ctx, line.To, d, err == nil, nobody); err != nil {
+		if d, err = s.next(ctx, line.To, d, err == nil); err != nil {
 			return err
 		}
 		select {
@@ -103,21 +102,18 @@ func (s *Service) deliver(ctx context.Context, line edgeapi.WhisperRequest) erro
 
 // next gives the delivery to try after d, whose edge answered that the session is not there, or
 // was not there itself, or did not answer.
-func (s *Service) next(ctx context.Context, to string, d delivery, answered, nobody bool) (delivery, error) {
+func (s *Service) next(ctx context.Context, to string, d delivery, answered bool) (delivery, error) {
 	leased := false
 	if !answered {
-		if !nobody {
-			return d, nil
-		}
 		var err error
 		if leased, err = s.leased(ctx, d.Edge); err != nil {
 			return d, err
 		}
-		if d.Doubt && !leased {
+		switch {
+		case d.Doubt && leased:
+			return d, nil // it is slow, or cut off for the moment
+		case d.Doubt:
 			return d, fault.New(fault.Unavailable, "the edge of %s is gone, and may have shown it the whisper", to)
-		}
-		if d.Doubt {
-			return d, nil
 		}
 	}
 	now, _, err := s.sessions.Read(ctx, name.UserID(to))
@@ -135,10 +131,10 @@ func (s *Service) next(ctx context.Context, to string, d delivery, answered, nob
 
 // find gives the record of a user id, the zero record when there is none.
 func (s *Service) find(ctx context.Context, userID string) (session.Record, error) {
-	if r, ok := s.sessions.Peek(userID); ok && r.Live() {
+	if r, ok := s.sessions.Peek(userID); ok && r.Live() && r.Detached.IsZero() {
 		return r, nil
 	}
-	// The mirror may not know yet who signed in a moment ago.
+	// The mirror may not know yet who signed in, or came back, a moment ago.
 	r, _, err := s.sessions.Read(ctx, userID)
 	return r, err
 }

@@ -94,29 +94,51 @@ func RangeOf(ctx context.Context, js jetstream.JetStream, stream, subject string
 }
 
 // History gives the last limit messages of subject before the sequence before (0: the
-// newest) and after the sequence after, oldest first. A stream cannot be read backwards, so
-// it reads windows, which grow where the subject is quiet and shrink where it is busy.
-func History(ctx context.Context, js jetstream.JetStream, subject string, after, before uint64, limit int) ([]Msg, error) {
-	last, err := LastSequences(ctx, js, []string{subject}, 1)
-	if err != nil {
-		return nil, err
-	}
-	hi := last[subject]
+// newest) and after the sequence after, oldest first, without a hole. A stream cannot be read
+// backwards, so it reads windows, which grow where the subject is quiet and shrink where it is
+// busy. Each may be answered by another replica, and one that is behind is asked again until ctx
+// ends; then it is fault.Unavailable.
+func History(ctx context.Context, js jetstream.JetStream, subject string, after, before uint64, limit int) (found []Msg, err error) {
+	err = retry(ctx, js.Conn(), func(ctx context.Context) error {
+		last, err := LastSequences(ctx, js, []string{subject}, 1)
+		if err != nil {
+			return err
+		}
+		read := func(after, upTo uint64, each func(Msg) bool) error {
+			return Range(ctx, js, subject, after, upTo, each)
+		}
+		found, err = history(read, last[subject], after, before, limit)
+		return err
+	})
+	return found, err
+}
+
+// errBehind is the answer of a replica that has not all that was stored before it was asked.
+var errBehind = fmt.Errorf("%w: a replica is behind", errNotYet)
+
+// history is [History] of a subject of which the message last is stored, the newest one. A replica
+// has all before any message that it has; so each window is read on to the next message that is
+// known to be stored.
+func history(read func(after, upTo uint64, each func(Msg) bool) error, last, after, before uint64, limit int) (found []Msg, err error) {
+	hi, known := last, last
 	if before > 0 {
 		hi = min(hi, before-1)
 	}
 	most := max(4*limit, 64) // messages read for one window
 	window := uint64(most)
-	var found []Msg
 	for hi > after && len(found) < limit {
 		lo := after
 		if hi-after > window {
 			lo = hi - window
 		}
 		var part []Msg
-		err := Range(ctx, js, subject, lo, hi, func(m Msg) bool {
-			part = append(part, m)
-			return len(part) <= most
+		complete := false
+		err := read(lo, known, func(m Msg) bool {
+			complete = m.Seq > hi || m.Seq == known
+			if m.Seq <= hi {
+				part = append(part, m)
+			}
+			return !complete && len(part) <= most
 		})
 		switch {
 		case err != nil:
@@ -124,6 +146,11 @@ func History(ctx context.Context, js jetstream.JetStream, subject string, after,
 		case len(part) > most: // so the window is wider than most
 			window = max(uint64(most), (hi-lo)/4)
 			continue
+		case !complete:
+			return nil, errBehind
+		}
+		if len(part) > 0 {
+			known = part[0].Seq
 		}
 		found = slices.Concat(part, found)
 		hi = lo
