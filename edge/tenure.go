@@ -246,7 +246,7 @@ func (e *Edge) tenures(ctx context.Context, t *tenure) {
 	for {
 		e.hold(ctx, t)
 		if ctx.Err() != nil { // every session has ended, and those who ask are to be told so
-			time.Sleep(lingerFor)
+			<-time.After(lingerFor)
 		}
 		if err := e.stopService(t); err != nil {
 			e.log.Warn("stop hearing", "edge", t.id, "error", err)

@@ -26,6 +26,9 @@ const (
 	Whispers = "whispers"    // bucket: command -> where its whisper goes
 )
 
+// bucketPrefix is before a bucket's name in that of its stream (NATS ADR-8).
+const bucketPrefix = "KV_"
+
 // Limits of what is kept.
 const (
 	// DuplicateWindow is how long the server recognises a Nats-Msg-Id. It bounds the memory
@@ -49,7 +52,7 @@ type Options struct {
 
 // wants tells whether the stream of that name is to be ensured.
 func (o Options) wants(name string) bool {
-	return o.Only == nil || slices.Contains(o.Only, strings.TrimPrefix(name, "KV_"))
+	return o.Only == nil || slices.Contains(o.Only, strings.TrimPrefix(name, bucketPrefix))
 }
 
 func (o Options) withDefaults() Options {
@@ -113,7 +116,7 @@ func bucket(name, description string, ttl time.Duration, replicas int) jetstream
 		window = min(window, ttl)
 	}
 	return jetstream.StreamConfig{
-		Name:              "KV_" + name,
+		Name:              bucketPrefix + name,
 		Description:       description,
 		Subjects:          []string{"$KV." + name + ".>"},
 		MaxMsgsPerSubject: 1,
@@ -167,7 +170,7 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 		return err
 	}
 	is := have.CachedInfo().Config
-	if want.AllowAtomicPublish && !is.AllowAtomicPublish {
+	if want.Name == bucketPrefix+Sessions && !is.AllowAtomicPublish {
 		// A version before this one made it. To allow more changes nothing of what is stored; who
 		// may not change it is told what differs.
 		grown := is
