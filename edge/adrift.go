@@ -48,9 +48,8 @@ func (a *adrift) hold(e *Edge, s *session, silent bool) bool {
 		a.running = true
 	}
 	l := &lost{s: s, at: time.Now(), silent: silent}
-	if before := a.held[s.userID]; before != nil {
-		before.over = true // the user has had another session since
-	}
+	// Of two of one user the later one is not always the later session, as when an old connection
+	// is found dead after a new one: auth is told of both, and knows.
 	a.held[s.userID] = l
 	a.queue = append(a.queue, l)
 	return true
@@ -119,7 +118,9 @@ func (a *adrift) due(now time.Time) (due []*lost, wait time.Duration) {
 				break
 			}
 			l.over = true
-			delete(a.held, l.s.userID)
+			if a.held[l.s.userID] == l {
+				delete(a.held, l.s.userID)
+			}
 			due = append(due, l)
 		}
 		n++

@@ -76,3 +76,26 @@ func TestAdriftOfATenure(t *testing.T) {
 		t.Errorf("somebody else lost: %+v", got)
 	}
 }
+
+// Of two sessions of one user auth is told of both: the one that was lost later need not be the
+// later one.
+func TestAdriftTwice(t *testing.T) {
+	t.Parallel()
+	begin, term := time.Now(), newTerm()
+	a := adriftAt(term, begin)
+	a.running = true
+	e := bareEdge(t)
+	for _, id := range []string{"s2", "s1"} {
+		if !a.hold(e, &session{id: id, userID: "u", tenure: term}, false) {
+			t.Fatal("it is not held")
+		}
+	}
+	a.found("u", "s1")
+	due, _ := a.due(time.Now().Add(adriftFor))
+	if len(due) != 1 || due[0].s.id != "s2" {
+		t.Errorf("%d are due, want s2", len(due))
+	}
+	if len(a.held) != 0 {
+		t.Errorf("%d are held for ever", len(a.held))
+	}
+}

@@ -173,7 +173,11 @@ func (c *conn) do(cmds ...wire.Command) bool {
 		err = c.confirm(ctx, of)
 	}
 	late.Stop()
-	c.edge.stored.tried(cmd.Type, err, time.Since(begun))
+	outcome := err
+	if outcome == nil && replies[0].Err != nil {
+		outcome = replies[0].Err
+	}
+	c.edge.stored.tried(cmd.Type, outcome, time.Since(begun))
 	if begins && err == nil {
 		return true // it was welcomed, before anything it may hear
 	}
@@ -207,7 +211,7 @@ func (c *conn) sayAll(ctx context.Context, cmds []wire.Command, replies []wire.R
 	}
 	id := bus.NewID()
 	say := member(func(c *conn, ctx context.Context, _ *session, _ wire.Command) (wire.Reply, error) {
-		got, err := chatapi.Say.Call(bus.WithCommand(ctx, id), c.edge.nc, req, bus.Soon())
+		got, err := chatapi.Say.Call(bus.WithCommand(ctx, id), c.edge.nc, req)
 		told := append([]uint64{got.Seq}, got.More...)
 		switch {
 		case fault.CodeOf(err) == fault.BadRequest:
@@ -254,7 +258,7 @@ func (c *conn) confirm(ctx context.Context, s *session) error {
 	if least := time.Now().Add(requestFor); until.Before(least) {
 		until = least
 	}
-	for c.current() == s { // else signed out, or over already
+	for pause := confirmPause; c.current() == s; pause *= 2 { // else signed out, or over already
 		err := c.present(s)
 		switch {
 		case err == nil:
@@ -265,6 +269,11 @@ func (c *conn) confirm(ctx context.Context, s *session) error {
 		}
 		if fault.CodeOf(err) != fault.Unavailable || !time.Now().Before(until) || c.edge.ctx.Err() != nil {
 			return fault.New(fault.Unavailable, "the hall was interrupted, please try again")
+		}
+		select { // who is busy is not to be asked without a pause
+		case <-time.After(min(pause, confirmAfter)):
+		case <-c.done:
+		case <-c.edge.ctx.Done():
 		}
 	}
 	return nil

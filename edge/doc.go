@@ -61,7 +61,8 @@
 //
 // A connection's [reading] carries out its commands, on a goroutine that ends whenever nothing
 // comes; it alone touches its [lineReader] and [pace]. The hub's goroutine alone appends to
-// logs. A writer's goroutine alone sends. The rest of a connection is guarded by its mutex, which is never held during
-// a call or a write; where several are needed the order is channel, connection, then writer
-// or registry.
+// logs. A writer's goroutine alone sends. Sessions whose connection was lost a moment ago are
+// guarded by [adrift]'s mutex, and one goroutine tells auth of them while there are any. The rest
+// of a connection is guarded by its mutex, which is never held during a call or a write; where
+// several are needed the order is channel, connection, then writer or registry.
 package edge

@@ -55,6 +55,8 @@ const (
 	// confirmAfter is from when on the answer of a command is given only to a session that is still
 	// its user's: less than the second for which auth asks an edge before it takes a session away.
 	confirmAfter = 900 * time.Millisecond
+	// confirmPause is before that is asked again; it doubles.
+	confirmPause = 20 * time.Millisecond
 	// earlyMost is how many sessions that are on their way here may have entered a room: they are
 	// here within endFor, or nowhere.
 	earlyMost = 4096

@@ -10,19 +10,34 @@ import (
 
 	"gamehall/shared/authapi"
 	"gamehall/shared/bus"
+	"gamehall/shared/fault"
 	"gamehall/shared/name"
 	"gamehall/shared/natstest"
 	"gamehall/shared/session"
 )
 
 // Who comes back at once is told of with the resume, and nobody is told of the loss; who does not
-// is told of a moment later.
+// is told of a moment later. An auth of an earlier version, which knows neither, is told what it
+// understands.
 func TestLossIsToldWithTheReturn(t *testing.T) {
 	t.Parallel()
-	h := start(t, nil)
-	asked := make(chan authapi.ResumeRequest, 1)
+	for name, former := range map[string]bool{"auth of today": false, "a former one": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lossIsToldWithTheReturn(t, former)
+		})
+	}
+}
+
+func lossIsToldWithTheReturn(t *testing.T, former bool) {
+	t.Helper()
+	h := startWith(t, &neighbours{former: former}, nil)
+	asked := make(chan authapi.ResumeRequest, 2)
 	natstest.Answer(t, h.ns, authapi.Resume, func(ctx context.Context, r authapi.ResumeRequest) (authapi.SignInResponse, error) {
 		asked <- r
+		if former && r.Lost != (authapi.Lost{}) {
+			return authapi.SignInResponse{}, fault.New(fault.BadRequest, "unknown field lost")
+		}
 		rec := session.Record{
 			User: "ann", UserID: name.UserID("ann"), Session: bus.NewID(), State: session.Alive,
 			Since: time.Now().UTC(), Edge: r.Edge, Conn: r.Conn, Command: bus.Command(ctx),
@@ -55,8 +70,19 @@ func TestLossIsToldWithTheReturn(t *testing.T) {
 	if r := <-asked; r.Lost.Session == "" {
 		t.Errorf("the resume said of the loss %+v, want her session", r.Lost)
 	}
+	if former {
+		if r := <-asked; r.Lost != (authapi.Lost{}) {
+			t.Errorf("a former auth was told of the loss again: %+v", r.Lost)
+		}
+	}
 	leave(bob) // later than ann: what was to be told of her would come first
-	if got := <-h.ends; got != "bob detached" {
-		t.Errorf("auth was told %q, want bob detached alone", got)
+	want := "bob detached"
+	if got := <-h.ends; former && got == "ann detached" { // of her former session, which auth knows
+		got = <-h.ends
+		if got != want {
+			t.Errorf("auth was told %q, want %q", got, want)
+		}
+	} else if got != want {
+		t.Errorf("auth was told %q, want %q alone", got, want)
 	}
 }

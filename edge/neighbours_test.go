@@ -31,6 +31,7 @@ type neighbours struct {
 	onSignUp func(authapi.SignUpRequest) error
 	onSignIn func(context.Context, authapi.SignInRequest) error
 	mute     bool // nobody answers a sign-in until serveSignIn
+	former   bool // auth knows nothing of a loss that is told later
 	onSay    func(context.Context, string) error
 	more     string                                          // "refuses" or "tells one": how chat takes several lines
 	onAsked  func(context.Context) error                     // by presence
@@ -83,7 +84,10 @@ func (n *neighbours) start(t *testing.T, ns server) {
 	for _, err := range []error{
 		bus.Handle(n.svc, authapi.SignUp, n.signUp, bus.Anyone()),
 		bus.Handle(n.svc, authapi.SignOut, n.signOut),
-		bus.Handle(n.svc, authapi.Detach, func(ctx context.Context, _ authapi.DetachRequest) (authapi.DetachResponse, error) {
+		bus.Handle(n.svc, authapi.Detach, func(ctx context.Context, r authapi.DetachRequest) (authapi.DetachResponse, error) {
+			if n.former && r.Ago != 0 {
+				return authapi.DetachResponse{}, fault.New(fault.BadRequest, "unknown field ago_ms")
+			}
 			n.ends <- bus.Caller(ctx).User + " detached"
 			return authapi.DetachResponse{}, nil
 		}),

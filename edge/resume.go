@@ -42,6 +42,11 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 		req.Lost = c.edge.adrift.of(userID, t)
 	}
 	got, err := authapi.Resume.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
+	if fault.CodeOf(err) == fault.BadRequest && req.Lost != (authapi.Lost{}) {
+		// By a copy of an earlier version, which does not know of losses that it was not told.
+		req.Lost = authapi.Lost{}
+		got, err = authapi.Resume.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
+	}
 	if err != nil {
 		c.edge.closeHall(lobby, game)
 		if fault.CodeOf(err) == fault.Unavailable {
@@ -345,6 +350,10 @@ func (e *Edge) detach(s *session, how authapi.DetachRequest) {
 		ctx, cancel := context.WithTimeout(e.ctx, endFor)
 		defer cancel()
 		_, err := authapi.Detach.Call(s.as(ctx), e.nc, how)
+		if fault.CodeOf(err) == fault.BadRequest && how.Ago != 0 {
+			how.Ago = 0 // by a copy of an earlier version, for which it is lost now
+			_, err = authapi.Detach.Call(s.as(ctx), e.nc, how)
+		}
 		if err != nil && fault.CodeOf(err) != fault.NotSignedIn && ctx.Err() == nil {
 			e.log.Warn("a session could not be detached", "user", s.user, "error", err)
 		}

@@ -15,7 +15,7 @@ import (
 type writer struct {
 	id int // its place in channel.told
 
-	mu   sync.Mutex // guards the three below; never held while writing
+	mu   sync.Mutex // guards the four below; never held while writing
 	ops  []op
 	news []*channel
 	told uint64  // how often it was told of news
@@ -30,7 +30,8 @@ type writer struct {
 
 // A write costs some 5 µs of the kernel's time whether it sends one line or fifty, so a writer
 // that has much to do does it less often: when something was told during a round, it rests before
-// the next, until nothing more comes or it has rested for long. At a pace where each line's round is over before the next line no line ever waits.
+// the next, until nothing more comes or it has rested for long. At a pace where each line's round is
+// over before the next line no line ever waits.
 const (
 	// writersFor is for how many processors there is a writer: the lines' way to it, and NATS in
 	// the same process, have the others.

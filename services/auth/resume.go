@@ -45,6 +45,9 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 			have.Detached, have.Silent = msBefore(req.Lost.Ago), req.Lost.Silent
 		}
 		if gone := have.Detached; !gone.IsZero() && time.Since(gone) > authapi.ResumeFor {
+			if !sure {
+				continue // it may have come back since
+			}
 			return authapi.SignInResponse{}, badToken() // the reaper is about to end it
 		}
 		switch {

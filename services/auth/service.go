@@ -143,7 +143,9 @@ func (s *Service) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.bus, s.js, s.directory = s.host.Bus, s.host.JS, s.host.Sessions
-	s.sessions = openSessions(s.js, s.cfg.Replicas)
+	if s.sessions, err = openSessions(ctx, s.js); err != nil {
+		return err
+	}
 	s.leases = newLeases(s.js)
 	if len(s.cfg.FormerEdges) > 0 {
 		if err := s.endFormer(ctx); err != nil {

@@ -20,9 +20,12 @@ type sessions struct {
 	swaps *streams.Swapper
 }
 
-// openSessions opens the bucket, which has so many replicas.
-func openSessions(js jetstream.JetStream, replicas int) *sessions {
-	return &sessions{js, streams.NewSwapper(js, replicas)}
+func openSessions(ctx context.Context, js jetstream.JetStream) (*sessions, error) {
+	swaps, err := streams.NewSwapper(ctx, js, "KV_"+streams.Sessions)
+	if err != nil {
+		return nil, fmt.Errorf("open sessions: %w", err)
+	}
+	return &sessions{js, swaps}, nil
 }
 
 // read gives what the bucket's leader has under a user's id. Its Revision is what the next

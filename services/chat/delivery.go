@@ -92,8 +92,14 @@ const settleFor = 500 * time.Millisecond
 func (b *deliveries) settle(ctx context.Context, d delivery) {
 	ctx, cancel := context.WithTimeout(ctx, settleFor)
 	defer cancel()
-	d.Outcome = shown
-	_, _, _ = b.put(ctx, d)
+	for {
+		d.Outcome = shown
+		now, stored, err := b.put(ctx, d)
+		if err != nil || stored || now.Outcome != open || now.Session != d.Session {
+			return
+		}
+		d = now // in doubt by now, which this ends
+	}
 }
 
 // put stores d where its revision is what is there, and gives what is there then.

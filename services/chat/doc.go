@@ -28,6 +28,8 @@
 // A line that comes alone goes to the stream at once: 0.30 ms from the call to its answer, of
 // which the disk's sync is 0.2 (one replica, sync_interval: always, two cores). Without
 // replicas the server syncs one after the other, so lines that wait at the same moment share
-// batches: see [streams.Appender]. Each sender has one line under way, so 64 workers would let
-// no more than 64 lines share one; there are 256. BenchmarkSay measures the whole path.
+// batches: see [streams.Appender]. A sender has one request under way, so 64 workers would let
+// those of no more than 64 senders share one; there are 256. A request may have up to
+// [chatapi.SayMost] lines, which whoever sent them at once had waiting: they are stored in their
+// order, each once under an id of its own. BenchmarkSay measures the whole path.
 package chat

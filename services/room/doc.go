@@ -43,6 +43,7 @@
 // # Who owns what
 //
 // One goroutine feeds the mirror of the records, one hears the lobby, one keeps (removes,
-// writes again, compares); [Service.Stop] waits for them. Within a copy the changes of one
+// writes again, compares), one tells edges again that did not hear who entered, and owns what waits
+// for that; [Service.Stop] waits for them. Within a copy the changes of one
 // room take turns; between copies the stream decides, and whoever lost reads again.
 package room

@@ -57,18 +57,16 @@ func (s *Service) told(ctx context.Context, e entering) bool {
 // ctx ends. It owns what waits for that.
 func (s *Service) tellAgain(ctx context.Context) {
 	var waiting []entering
-	for ctx.Err() == nil {
-		var tick <-chan time.Time
-		if len(waiting) > 0 {
-			tick = time.After(tellPause)
-		}
+	tick := time.NewTicker(tellPause)
+	defer tick.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case e := <-s.untold:
 			waiting = append(waiting, e)
 			continue
-		case <-tick:
+		case <-tick.C:
 		}
 		silent := map[string]bool{} // one silent edge costs one attempt a round
 		left := waiting[:0]

@@ -106,10 +106,13 @@ type message struct {
 
 // group is what one caller appends together, and waits for its turn with.
 type group struct {
-	msgs []message
-	turn chan turn // has room for the one that comes
-	gone bool      // nobody waits for its turn any more
+	msgs  []message
+	until time.Time // it is not to be sent later than that; zero is any time
+	turn  chan turn // has room for the one that comes
+	gone  bool      // nobody waits for its turn any more
 }
+
+func (g *group) late() bool { return late(g.until) }
 
 // turn is what a group that waited is to do.
 type turn struct {
@@ -188,7 +191,7 @@ func (a *Appender) each(ctx context.Context, msgs []message) (seqs []uint64, err
 
 // share stores msgs, at most batchMost: as many as find one in a batch, the others on their own.
 func (a *Appender) share(ctx context.Context, msgs []message) (seqs []uint64, err error) {
-	for g, now := a.enter(msgs); ; {
+	for g, now := a.enter(ctx, msgs); ; {
 		if g != nil {
 			if now == nil {
 				if now, err = a.wait(ctx, g); err != nil {
@@ -242,7 +245,7 @@ func (a *Appender) first(ctx context.Context, msgs []message) (seq uint64, rest 
 		a.singles--
 		a.coming -= len(msgs) - 1
 		if err == nil && len(msgs) > 1 {
-			rest = a.queue(msgs[1:])
+			rest = a.queue(ctx, msgs[1:])
 		}
 		a.next()
 	}()
@@ -251,8 +254,9 @@ func (a *Appender) first(ctx context.Context, msgs []message) (seq uint64, rest 
 }
 
 // queue adds msgs to those that wait; a.mu is held.
-func (a *Appender) queue(msgs []message) *group {
-	g := &group{msgs: msgs, turn: make(chan turn, 1)}
+func (a *Appender) queue(ctx context.Context, msgs []message) *group {
+	until, _ := ctx.Deadline()
+	g := &group{msgs: msgs, until: until, turn: make(chan turn, 1)}
 	a.waiting = append(a.waiting, g)
 	a.messages += len(msgs)
 	return g
@@ -260,7 +264,7 @@ func (a *Appender) queue(msgs []message) *group {
 
 // enter gives nil when the first of msgs may be published on its own at once. Else they wait, or
 // carry out the batch that they make full enough.
-func (a *Appender) enter(msgs []message) (*group, *turn) {
+func (a *Appender) enter(ctx context.Context, msgs []message) (*group, *turn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.batching && a.gather == nil && a.singles < singlesMost && len(a.waiting) == 0 && len(msgs)+a.coming < batchFrom {
@@ -268,7 +272,7 @@ func (a *Appender) enter(msgs []message) (*group, *turn) {
 		a.coming += len(msgs) - 1
 		return nil, nil
 	}
-	g := a.queue(msgs)
+	g := a.queue(ctx, msgs)
 	a.next()
 	select {
 	case t := <-g.turn:
@@ -343,7 +347,8 @@ func (a *Appender) single(ctx context.Context, msgs []message) ([]uint64, error)
 const batchFor = firstAttempt
 
 // carryOut stores a batch and gives each of its groups its turn: done, or each message on its
-// own. It does not heed the end of ctx, which is one group's, while the others wait.
+// own. It does not heed the end of ctx, which is one group's, while the others wait; of
+// those that nobody waits for, none is sent.
 func (a *Appender) carryOut(ctx context.Context, batch []*group) {
 	msgs := make([]message, 0, batchMost)
 	for _, g := range batch {
@@ -359,7 +364,9 @@ func (a *Appender) carryOut(ctx context.Context, batch []*group) {
 	}()
 	trying, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchFor)
 	defer cancel()
-	last, err = a.store(trying, msgs)
+	if !slices.ContainsFunc(batch, (*group).late) { // else each on its own, which looks again
+		last, err = a.store(trying, msgs)
+	}
 	panics = false
 }
 

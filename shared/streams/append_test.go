@@ -305,3 +305,19 @@ func TestAppendAfterAPanic(t *testing.T) {
 		}
 	})
 }
+
+// A process that stood still stores nothing for those who went away meanwhile, although their
+// contexts may not know it yet: neither in a batch nor alone.
+func TestAppendTooLate(t *testing.T) {
+	t.Parallel()
+	d := &disk{}
+	a := d.appender()
+	batch := []*group{
+		{msgs: []message{{id: "1"}}, turn: make(chan turn, 1)},
+		{msgs: []message{{id: "2"}}, turn: make(chan turn, 1), until: time.Now().Add(-time.Second)},
+	}
+	a.carryOut(t.Context(), batch)
+	if len(d.batches) != 0 || !(<-batch[0].turn).whole || !(<-batch[1].turn).whole {
+		t.Errorf("%d batches were stored with one that was too late", len(d.batches))
+	}
+}

@@ -137,7 +137,8 @@ func batched(c jetstream.StreamConfig) jetstream.StreamConfig {
 
 // Ensure creates what is missing and compares what is there. It waits for JetStream, with
 // back-off, until ctx ends. A stream or bucket that differs is left alone and told, with the
-// fields that differ. Several parts may call it at the same time.
+// fields that differ; but the bucket of sessions may lack atomic batches, as that of an earlier
+// version does. Several parts may call it at the same time.
 func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 	for _, want := range configs(o.withDefaults()) {
 		if !o.wants(want.Name) {
@@ -171,15 +172,8 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 	}
 	is := have.CachedInfo().Config
 	if want.Name == bucketPrefix+Sessions && !is.AllowAtomicPublish {
-		// A version before this one made it. To allow more changes nothing of what is stored; who
-		// may not change it is told what differs.
-		grown := is
-		grown.AllowAtomicPublish = true
-		if drift(grown, want) == nil {
-			if changed, err := js.UpdateStream(ctx, grown); err == nil {
-				is = changed.CachedInfo().Config
-			}
-		}
+		// A version before this one made it, and its writes do not share a sync: see [NewSwapper].
+		want.AllowAtomicPublish = false
 	}
 	return drift(is, want)
 }

@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
@@ -25,6 +26,9 @@ func Publish(ctx context.Context, js jetstream.JetStream, subject, id string, v 
 func publish(ctx context.Context, js jetstream.JetStream, subject, id string, data []byte) (seq uint64, err error) {
 	msg := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.MsgIDHeader: {id}}, Data: data}
 	err = RetryOver(ctx, js.Conn(), func(ctx context.Context) error {
+		if until, _ := ctx.Deadline(); late(until) {
+			return context.DeadlineExceeded
+		}
 		ack, err := js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 		if err == nil {
 			seq = ack.Sequence // of the first one, too, when ack.Duplicate
@@ -36,3 +40,8 @@ func publish(ctx context.Context, js jetstream.JetStream, subject, id string, da
 	}
 	return seq, nil
 }
+
+// late tells whether nobody waits any more for what was to be done until then, although no timer
+// may have said so yet: a process that was frozen must not store in the name of a caller who went
+// away meanwhile.
+func late(until time.Time) bool { return !until.IsZero() && !time.Now().Before(until) }

@@ -100,14 +100,15 @@ func RangeOf(ctx context.Context, js jetstream.JetStream, stream, subject string
 // ends; then it is fault.Unavailable.
 func History(ctx context.Context, js jetstream.JetStream, subject string, after, before uint64, limit int) (found []Msg, err error) {
 	err = retry(ctx, js.Conn(), func(ctx context.Context) error {
-		last, err := LastSequences(ctx, js, []string{subject}, 1)
+		// From the leader: a replica that is behind would end it early, and without a word.
+		last, _, err := Last(ctx, js, Events, subject)
 		if err != nil {
 			return err
 		}
 		read := func(after, upTo uint64, each func(Msg) bool) error {
 			return Range(ctx, js, subject, after, upTo, each)
 		}
-		found, err = history(read, last[subject], after, before, limit)
+		found, err = history(read, last.Seq, after, before, limit)
 		return err
 	})
 	return found, err

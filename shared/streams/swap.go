@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -37,11 +38,22 @@ type Swapper struct {
 // line of the lobby, nobody reads these in their order, so those that come meanwhile go at once.
 const swapsFrom = 16
 
-// NewSwapper stores with js in a stream that has so many replicas (0 is 1) and allows atomic
-// batches.
-func NewSwapper(js jetstream.JetStream, replicas int) *Swapper {
+// NewSwapper stores with js in the stream, one by one where that has several replicas, or allows
+// no atomic batches, as one of an earlier version. It waits for JetStream until ctx ends.
+func NewSwapper(ctx context.Context, js jetstream.JetStream, stream string) (*Swapper, error) {
+	var is jetstream.StreamConfig
+	err := Retry(ctx, func(ctx context.Context) error {
+		s, err := js.Stream(ctx, stream)
+		if err == nil {
+			is = s.CachedInfo().Config
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look at stream %s: %w", stream, err)
+	}
 	return &Swapper{
-		batches: replicas <= 1,
+		batches: is.Replicas <= 1 && is.AllowAtomicPublish,
 		single: func(ctx context.Context, w *swap) (uint64, error) {
 			ack, err := js.PublishMsg(ctx, w.message(), jetstream.WithRetryAttempts(0))
 			if err != nil {
@@ -64,7 +76,7 @@ func NewSwapper(js jetstream.JetStream, replicas int) *Swapper {
 			})
 			return last, err
 		},
-	}
+	}, nil
 }
 
 // swap is a write that waits for its turn.
@@ -90,9 +102,7 @@ func (w *swap) message() *nats.Msg {
 	}}
 }
 
-// late tells whether nobody waits for w any more, although no timer may have said so yet: a
-// process that was frozen must not write in the name of a caller who went away meanwhile.
-func (w *swap) late() bool { return !w.until.IsZero() && !time.Now().Before(w.until) }
+func (w *swap) late() bool { return late(w.until) }
 
 // Swap stores data at subject, where the last message has the sequence over (0: there is none),
 // and gives its own sequence once JetStream has acknowledged it. It tries once, which may be twice
