@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -91,7 +92,8 @@ func newHTTP(e *Edge) *http.Server {
 		ReadTimeout:       lineWithin,   // of a request, which has no body that is read
 		WriteTimeout:      answerWithin, // neither counts for a WebSocket, which is taken over
 		ConnState:         e.visit,
-		MaxHeaderBytes:    headerMost - 4<<10, // net/http reads 4 KiB more than it says
+		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelDebug), // of what strangers do wrong
+		MaxHeaderBytes:    headerMost - 4<<10,                                  // net/http reads 4 KiB more than it says
 		IdleTimeout:       time.Minute,
 	}
 }

@@ -24,6 +24,9 @@ import (
 // A healthy edge answers within some milliseconds.
 const askFor = 500 * time.Millisecond
 
+// sayFor is how long before its time is over a whisper is given up.
+const sayFor = 250 * time.Millisecond
+
 // pause keeps an edge that answers "busy" from being asked without end.
 const pause = 20 * time.Millisecond
 
@@ -58,7 +61,18 @@ func (s *Service) whisper(ctx context.Context, r chatapi.WhisperRequest) (chatap
 //     may have delivered it. Then only its own answer can end the question, and a retry with the
 //     same id gets that. Neither "offline" nor another session would be right, so this goes on
 //     until ctx ends or the edge is dead, as unavailable.
-func (s *Service) deliver(ctx context.Context, line edgeapi.WhisperRequest) error {
+func (s *Service) deliver(ctx context.Context, line edgeapi.WhisperRequest) (err error) {
+	all, asked := ctx, false
+	if until, ok := ctx.Deadline(); ok { // so that there is time to say whom it was about
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until.Add(-sayFor))
+		defer cancel()
+	}
+	defer func() {
+		if asked && ctx.Err() != nil && all.Err() == nil && fault.CodeOf(err) == fault.Unavailable {
+			err = fault.New(fault.Unavailable, "%s cannot be reached for the moment, please try again", line.To)
+		}
+	}()
 	target, err := s.find(ctx, name.UserID(line.To))
 	if err != nil {
 		return err
@@ -78,7 +92,7 @@ func (s *Service) deliver(ctx context.Context, line edgeapi.WhisperRequest) erro
 		case refused:
 			return offline(line.To)
 		}
-		line.Session = d.Session
+		line.Session, asked = d.Session, true
 		answer, err := edgeapi.Whisper.To(d.Edge).Call(as, s.bus.Conn(), line, bus.Patience(askFor))
 		switch {
 		case err == nil && answer.Delivered:

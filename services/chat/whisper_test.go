@@ -216,8 +216,8 @@ func TestWhisperToADeadEdge(t *testing.T) {
 	ann := ns.SignIn(t, "ann", "edge1")
 	bob := ns.SignIn(t, "bob", "edge2")
 	lease(t, ns, "edge2")
-	if _, err := whisper(t, nc, ann, "bob", "hi", 3*askFor); fault.CodeOf(err) != fault.Unavailable {
-		t.Errorf("with a lease: %v, want unavailable", err)
+	if _, err := whisper(t, nc, ann, "bob", "hi", 3*askFor); fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "bob cannot be reached") {
+		t.Errorf("with a lease: %v, want it unavailable, and whom", err)
 	}
 	back := make(chan error, 1)
 	go func() {

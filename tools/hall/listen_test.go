@@ -119,7 +119,8 @@ func TestTypedAs(t *testing.T) {
 	t.Parallel()
 	for arg, want := range map[string]string{
 		"./hall": "./hall", "/usr/local/bin/hall": "/usr/local/bin/hall", "hall": "hall",
-		"/tmp/go-build123/b001/exe/hall": "go run ./tools/hall",
+		"/tmp/go-build123/b001/exe/hall":                                  "go run ./tools/hall",
+		"/home/ann/cache/28/" + strings.Repeat("2894bcde", 8) + "-d/hall": "go run ./tools/hall",
 	} {
 		if got := typedAs(arg); got != want {
 			t.Errorf("%s is typed as %q, want %q", arg, got, want)

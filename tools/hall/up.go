@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -87,10 +88,13 @@ func (c *upCommand) run(ctx context.Context, out, logTo io.Writer) (err error) {
 	return p.serve(ctx, partNames, func(edge addresses) { c.tell(out, edge, at) })
 }
 
+// cached is where go run starts a program that it has built before: in GOCACHE, under its hash.
+var cached = regexp.MustCompile(`/[0-9a-f]{2}/[0-9a-f]{64}-d/[^/]+$`)
+
 // typedAs is what a person types to run the program that was started as arg: go run builds it
 // where nobody would look for it.
 func typedAs(arg string) string {
-	if strings.Contains(filepath.ToSlash(arg), "/go-build") {
+	if strings.Contains(filepath.ToSlash(arg), "/go-build") || cached.MatchString(filepath.ToSlash(arg)) {
 		return "go run ./tools/hall"
 	}
 	return arg
