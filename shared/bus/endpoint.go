@@ -249,7 +249,8 @@ func (e *endpoint) forPeople(ctx context.Context, err error, command string) err
 	case foreseen:
 		e.count.faults.Add(1)
 		e.s.log.Debug("refused", "subject", e.subject, "command", command, "code", f.Code, "error", err)
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()), errors.Is(err, context.Canceled):
+		// Nobody but a lost connection cancels what a handler asks while its own time lasts.
 		e.count.faults.Add(1)
 		e.s.log.Warn("out of time", "subject", e.subject, "command", command, "error", err)
 		return unavailable(e.subject)
