@@ -17,6 +17,12 @@ const (
 	restBelow = 8 << 20
 	// rushFrom is how much was allocated in the meantime where that is worth a collection.
 	rushFrom = 32 << 20
+	// cachesFor is how many looks after the rush the embedded NATS has let go of the blocks that
+	// it keeps of each stream for 10 s after the last write, several MB.
+	cachesFor = 12
+	// cachesTimes is how many collections it then takes until what it put into pools is free: one
+	// that ends a weak pointer, and the two that a sync.Pool outlives.
+	cachesTimes = 3
 )
 
 // giveBack returns memory to the operating system whenever a rush is over, until ctx ends.
@@ -41,20 +47,28 @@ func giveBack(ctx context.Context) {
 	}
 }
 
-// rush tells the end of a rush by what was allocated in all.
+// rush tells by what was allocated in all when memory is to be given back: at the end of a rush,
+// and when NATS's caches of it have ended.
 type rush struct {
 	last  uint64 // at the last look
-	since uint64 // allocated since memory was given back
+	since uint64 // allocated since the last rush was over
+	due   int    // looks at rest until the last of what follows that
 }
 
-// over takes a look.
+// over takes a look. A process that is not at rest is left alone: what is due waits.
 func (r *rush) over(allocated uint64) bool {
 	now := allocated - r.last
 	r.last = allocated
 	r.since += now
-	if now > restBelow || r.since < rushFrom {
+	switch {
+	case now > restBelow:
+		return false
+	case r.since >= rushFrom:
+		r.since, r.due = 0, cachesFor+cachesTimes
+		return true
+	case r.due == 0:
 		return false
 	}
-	r.since = 0
-	return true
+	r.due--
+	return r.due < cachesTimes
 }

@@ -23,3 +23,27 @@ func TestRush(t *testing.T) {
 		}
 	}
 }
+
+// TestRushCaches: what NATS keeps of a rush is given back later, while the process is at rest, and
+// then no more.
+func TestRushCaches(t *testing.T) {
+	t.Parallel()
+	r := rush{}
+	at := uint64(rushFrom)
+	r.over(at)
+	if !r.over(at) {
+		t.Fatal("the rush is not over")
+	}
+	var gave []int
+	for look := 1; look <= 3*cachesFor; look++ {
+		if look == 3 {
+			at += 2 * restBelow // busy for a moment, which is no rush
+		}
+		if r.over(at) {
+			gave = append(gave, look)
+		}
+	}
+	if len(gave) != cachesTimes || gave[0] < cachesFor+1 || gave[cachesTimes-1] > cachesFor+cachesTimes+1 {
+		t.Errorf("given back at the looks %d", gave)
+	}
+}

@@ -205,8 +205,9 @@ func (b *bench) arrive(ctx context.Context, s *contestant, n int) (Result, error
 // its first ones is not counted.
 const firstFew = 500
 
-// settleFor is how long a server may tidy up before its memory is read.
-const settleFor = 5 * time.Second
+// settleFor is how long a server may tidy up before its memory is read: NATS keeps what was
+// written to a stream for 10 s in memory.
+const settleFor = 20 * time.Second
 
 // idle measures the memory of connections that say nothing, and how they came.
 func (b *bench) idle(ctx context.Context, s *contestant, n int) (r Result, err error) {
