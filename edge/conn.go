@@ -25,7 +25,6 @@ import (
 type conn struct {
 	id      string
 	edge    *Edge
-	nc      net.Conn
 	sock    socket
 	dialect dialect // set once, with mu held, before the first command is read
 	w       *writer
@@ -63,7 +62,9 @@ type conn struct {
 	away    bool          // auth was told so
 	telling chan struct{} // closed when auth has been told
 	parked  *reading      // its reader, while nobody reads
-	watched int32         // by the poller; guarded by that
+	// Closed once there is something to read, or room to write: who waits for that made it.
+	readable, writable chan struct{}
+	watched            int32 // by the pollers, which guard it
 }
 
 // heartbeat tells whether cmd is one, which nobody typed.
@@ -151,7 +152,7 @@ func (c *conn) linger(in *input) {
 	if !wait {
 		return
 	}
-	if err := c.nc.SetReadDeadline(time.Now().Add(closeFor)); err != nil {
+	if err := c.sock.readBy(time.Now().Add(closeFor)); err != nil {
 		return
 	}
 	in.waiting = true
@@ -255,9 +256,8 @@ func (c *conn) sentAll() {
 		c.broken()
 		return
 	}
-	half, ok := c.nc.(interface{ CloseWrite() error })
 	end := func() {
-		if !ok || half.CloseWrite() != nil {
+		if c.sock.closeWrite() != nil {
 			c.broken()
 		}
 	}
@@ -278,7 +278,7 @@ func (c *conn) broken() {
 		return
 	}
 	close(c.done)
-	if err := cut(c.nc); err != nil {
+	if err := c.sock.close(); err != nil {
 		c.edge.log.Debug("close", "conn", c.id, "error", err)
 	}
 	c.unpark() // to clean up

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"errors"
 	"log/slog"
 	"net"
 	"strings"
@@ -10,8 +9,19 @@ import (
 	"time"
 )
 
+// noSocket is what a socket in a test needs not do.
+type noSocket struct{}
+
+func (noSocket) read(func() []byte, func()) (int, error) { select {} }
+func (noSocket) try(a *attempt)                          { a.n, a.err = 0, nil }
+func (noSocket) wait([][]byte) (int, error)              { panic("a socket that is never full") }
+func (noSocket) readBy(time.Time) error                  { return nil }
+func (noSocket) closeWrite() error                       { return nil }
+func (noSocket) close() error                            { return nil }
+
 // fakeSocket fails as it is told.
 type fakeSocket struct {
+	noSocket
 	reads  func() (int, error)
 	writes error
 }
@@ -25,10 +35,8 @@ func onFake(t *testing.T, s *fakeSocket) *conn {
 	t.Helper()
 	e := bareEdge(t)
 	e.addresses = newAddresses(Config{})
-	near, far := net.Pipe()
-	t.Cleanup(func() { _ = errors.Join(near.Close(), far.Close()) })
 	c := benchConn(e)
-	c.id, c.nc, c.sock, c.since = "c", near, s, time.Now()
+	c.id, c.sock, c.since = "c", s, time.Now()
 	c.heard.Store(instant())
 	e.sessions.connect(c)
 	return c

@@ -52,8 +52,10 @@
 // instead of 0.28 with the data in memory, and 0.5 instead of 0.7 on a disk that others used too.
 //
 // An idle connection holds no buffer and no goroutine: an epoll set of the edge's own waits for
-// all of them ([poller]; where there is no epoll, and with TLS, a goroutine each). 2,000 idle
-// connections held 20 MB of stacks before, and hold 2 MB now. Chunks of a log that every cursor
+// all of them ([poller]; where there is no epoll, and with TLS, a goroutine each), and another for
+// sockets that are full. Go's runtime knows nothing of these sockets (rawSocket), which would cost as
+// much again outside the heap. 2,000 idle connections held 20 MB of stacks before, and hold 2 MB now;
+// a test bounds what the edge keeps of one. Chunks of a log that every cursor
 // has passed are garbage, but for those of the last events, whose places a channel remembers for
 // who joins.
 //

@@ -107,6 +107,7 @@ type Edge struct {
 	stored    stored
 	tenure    atomic.Pointer[tenure]
 	parking   *poller       // of idle connections; nil where there is none
+	clogged   *poller       // of full sockets; likewise
 	ends      chan struct{} // bounds the sessions ended side by side
 	draining  atomic.Bool
 	speaks    [dialects]atomic.Bool // some connection has spoken it
@@ -169,10 +170,14 @@ func (e *Edge) start(ctx context.Context) error {
 		e.writers = append(e.writers, w)
 		e.writing.Go(func() { w.run(e.unwrite) })
 	}
-	if e.parking, err = newPoller(); err != nil {
+	if e.parking, err = newParking(); err != nil {
 		return fmt.Errorf("start edge: %w", err)
 	}
 	e.serving.Go(e.parking.run)
+	if e.clogged, err = newClogged(); err != nil {
+		return fmt.Errorf("start edge: %w", err)
+	}
+	e.serving.Go(e.clogged.run)
 	e.hub = newHub(e.ctx, e, js)
 	e.serving.Go(e.hub.run)
 	first, err := e.begin(ctx)
@@ -252,6 +257,7 @@ func (e *Edge) stop(ctx context.Context) error {
 	}
 	<-done
 	e.parking.close()
+	e.clogged.close()
 	close(e.unwrite)
 	e.writing.Wait()
 	switch { // last, so that /readyz can say that the edge stops
@@ -313,6 +319,7 @@ func (e *Edge) gone(c *conn) {
 	c.broken()
 	e.sessions.disconnect(c)
 	e.parking.forget(c)
+	e.clogged.forget(c)
 	e.addresses.close(c)
 	e.stats.connections.Dec()
 }

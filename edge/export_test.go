@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"net"
 	"runtime"
 	"testing"
 	"time"
@@ -129,14 +128,6 @@ func (e *Edge) Closing() (n int) {
 		c.mu.Unlock()
 	}
 	return n
-}
-
-// Sockets gives the sockets of the connections.
-func (e *Edge) Sockets() (all []net.Conn) {
-	for _, c := range e.sessions.all() {
-		all = append(all, c.nc)
-	}
-	return all
 }
 
 // Left gives how many connections there are, and how many of them have no reader at the moment.

@@ -1,10 +1,12 @@
 package edge
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,10 +22,30 @@ type crowd struct {
 	conns   []*conn
 }
 
+// waitsFor lets e wait for sockets as one that runs does.
+func waitsFor(tb testing.TB, e *Edge) {
+	tb.Helper()
+	var err, clogs error
+	e.parking, err = newParking()
+	e.clogged, clogs = newClogged()
+	if err = errors.Join(err, clogs); err != nil {
+		tb.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(e.parking.run)
+	running.Go(e.clogged.run)
+	tb.Cleanup(func() {
+		e.parking.close()
+		e.clogged.close()
+		running.Wait()
+	})
+}
+
 // newCrowd gathers n of them; their writers run when serve says so.
 func newCrowd(tb testing.TB, n, writers int, serve bool) *crowd {
 	tb.Helper()
 	e := &Edge{stats: newStats(), tasks: newTasks(), log: natstest.Quiet()}
+	waitsFor(tb, e)
 	cr := &crowd{ch: newChannel("lobby", writers)}
 	stop := make(chan struct{})
 	tb.Cleanup(func() { close(stop) })
@@ -48,17 +70,14 @@ func newCrowd(tb testing.TB, n, writers int, serve bool) *crowd {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		tb.Cleanup(func() {
-			_ = player.Close()
-			_ = nc.Close()
-		})
+		tb.Cleanup(func() { _ = player.Close() })
 		go func() { _, _ = io.Copy(io.Discard, player) }()
-		sock, err := newSocket(nc)
-		if err != nil {
+		c, s := signedIn(e)
+		if c.sock, err = newSocket(nc, c); err != nil {
 			tb.Fatal(err)
 		}
-		c, s := signedIn(e)
-		c.nc, c.sock, c.w = nc, sock, cr.writers[i%writers]
+		tb.Cleanup(c.broken)
+		c.w = cr.writers[i%writers]
 		cr.ch.join(c, s, slotLobby, 0)
 		cr.conns = append(cr.conns, c)
 	}

@@ -74,7 +74,7 @@ func (in *input) fill(partial bool) error {
 	}
 	var n int
 	var err error
-	if s := in.c.parkable(); in.to > 0 || partial || in.waiting || s == nil {
+	if s, ok := in.c.sock.(parker); in.to > 0 || partial || in.waiting || !ok {
 		in.c.waits.Store(instant())
 		n, err = in.c.sock.read(space, func() {
 			if in.to == 0 {

@@ -1,7 +1,6 @@
 package edge_test
 
 import (
-	"net"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -13,23 +12,15 @@ func TestDeadPeersAreFound(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	h.connect(t).quiet()
-	sockets := h.edge.Sockets()
+	sockets := h.edge.Descriptors()
 	if len(sockets) != 1 {
 		t.Fatalf("%d connections, want 1", len(sockets))
 	}
-	tcp, ok := sockets[0].(*net.TCPConn)
-	if !ok {
-		t.Fatalf("served by %T", sockets[0])
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	option := func(level, name int) (value int) {
+	option := func(level, name int) int {
 		t.Helper()
-		var got error
-		if err := raw.Control(func(fd uintptr) { value, got = unix.GetsockoptInt(int(fd), level, name) }); err != nil || got != nil {
-			t.Fatalf("option %d: %v, %v", name, err, got)
+		value, err := unix.GetsockoptInt(sockets[0], level, name)
+		if err != nil {
+			t.Fatalf("option %d: %v", name, err)
 		}
 		return value
 	}

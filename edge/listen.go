@@ -101,15 +101,14 @@ func (e *Edge) visitor(hostport string) *conn {
 // receive gives c, which was allowed, its socket.
 func (e *Edge) receive(c *conn, nc net.Conn) error {
 	nc = bare(nc)
-	var err error
-	if c.sock, err = newSocket(nc); err != nil {
-		e.addresses.close(c)
-		return err
-	}
 	if err := keepAlive(nc); err != nil {
 		e.log.Warn("dead peers will be noticed late", "error", err)
 	}
-	c.nc = nc
+	var err error
+	if c.sock, err = newSocket(nc, c); err != nil {
+		e.addresses.close(c)
+		return err
+	}
 	c.heard.Store(instantOf(c.since))
 	c.w = e.writers[int(e.stats.accepted.Add(1)%uint64(len(e.writers)))]
 	e.stats.connections.Inc()

@@ -10,16 +10,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller waits for all idle connections at once: an epoll set of our own (epoll(7)), which
+// poller waits for many connections at once: an epoll set of our own (epoll(7)), which
 // the runtime's poller watches like any file. A connection is in it for one event at a time.
 type poller struct {
-	file *os.File // the set
+	file   *os.File // the set
+	events uint32
+	wake   func(*conn)
 
 	mu    sync.Mutex
 	conns map[int32]*conn // by file descriptor: those that were watched and are not gone
 }
 
-func newPoller() (*poller, error) {
+// newParking waits for idle connections to send something, or to end.
+func newParking() (*poller, error) {
+	return newPoller(unix.EPOLLIN|unix.EPOLLRDHUP, (*conn).unpark)
+}
+
+// newClogged waits for full sockets to take more.
+func newClogged() (*poller, error) { return newPoller(unix.EPOLLOUT, (*conn).unclog) }
+
+func newPoller(events uint32, wake func(*conn)) (*poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -28,17 +38,17 @@ func newPoller() (*poller, error) {
 		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
 	}
 	// Not blocking, so the runtime's poller takes it.
-	return &poller{file: os.NewFile(uintptr(fd), "epoll"), conns: map[int32]*conn{}}, nil
+	return &poller{file: os.NewFile(uintptr(fd), "epoll"), events: events, wake: wake, conns: map[int32]*conn{}}, nil
 }
 
-// watch lets the poller unpark c once there is something to read on fd, or its end; false when
-// the kernel refuses. The caller keeps fd open meanwhile.
+// watch lets the poller wake c once, when what it waits for has happened on fd; false when the
+// kernel refuses. The caller keeps fd open meanwhile.
 func (p *poller) watch(fd int, c *conn) bool {
 	raw, err := p.file.SyscallConn()
 	if err != nil {
 		return false
 	}
-	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(fd)}
+	e := unix.EpollEvent{Events: p.events | unix.EPOLLONESHOT, Fd: int32(fd)}
 	p.mu.Lock()
 	known := p.conns[e.Fd] == c
 	p.conns[e.Fd], c.watched = c, e.Fd
@@ -67,7 +77,7 @@ func (p *poller) forget(c *conn) {
 // eventsMost is how many connections are taken from the set at a time.
 const eventsMost = 256
 
-// run unparks connections until the poller is closed.
+// run wakes connections until the poller is closed.
 func (p *poller) run() {
 	raw, err := p.file.SyscallConn()
 	if err != nil {
@@ -95,7 +105,7 @@ func (p *poller) run() {
 		}
 		p.mu.Unlock()
 		for _, c := range ready {
-			c.unpark()
+			p.wake(c)
 		}
 		clear(ready)
 		ready = ready[:0]

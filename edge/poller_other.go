@@ -5,9 +5,9 @@ package edge
 // poller is not there: each idle connection has a goroutine that waits for it.
 type poller struct{}
 
-func newPoller() (*poller, error) { return nil, nil } //nolint:nilnil // there is none
+func newParking() (*poller, error) { return nil, nil } //nolint:nilnil // there is none
+func newClogged() (*poller, error) { return nil, nil } //nolint:nilnil // nor one for full sockets
 
-func (p *poller) watch(int, *conn) bool { return false }
-func (p *poller) forget(*conn)          {}
-func (p *poller) run()                  {}
-func (p *poller) close()                {}
+func (p *poller) forget(*conn) {}
+func (p *poller) run()         {}
+func (p *poller) close()       {}

@@ -18,6 +18,7 @@ import (
 
 // script is a socket whose client sends what the test says, at most size bytes at a time.
 type script struct {
+	noSocket
 	data []byte
 	size int
 	peak int // bytes that were asked for at one time, at most
@@ -33,9 +34,6 @@ func (s *script) read(buf func() []byte, _ func()) (int, error) {
 	s.data = s.data[n:]
 	return n, nil
 }
-
-func (*script) try(*attempt)               {}
-func (*script) wait([][]byte) (int, error) { return 0, nil }
 
 // heardBy is what a reader makes of a client's bytes: the commands, the faults, and the end.
 type heardBy struct {

@@ -186,7 +186,7 @@ func (r *reading) park() bool {
 	c.parked = r
 	c.waits.Store(instant())
 	c.mu.Unlock()
-	if s := c.parkable(); s != nil && s.park(c.edge.parking, c) {
+	if s, ok := c.sock.(parker); ok && s.park() {
 		return true
 	}
 	c.mu.Lock()
@@ -200,22 +200,30 @@ func (r *reading) park() bool {
 	return false
 }
 
-// parkable gives the socket of a connection whose reader may be left, and nil for others.
-func (c *conn) parkable() *plainSocket {
-	if s, plain := c.sock.(*plainSocket); plain && c.edge.parking != nil {
-		return s
-	}
-	return nil
-}
-
-// unpark lets the reader run on if it was left.
+// unpark lets the reader run on if it was left, or waits.
 func (c *conn) unpark() {
 	c.mu.Lock()
 	r := c.parked
 	c.parked = nil
+	wake(&c.readable)
 	c.mu.Unlock()
 	if r != nil {
 		c.waits.Store(0)
 		go r.run() // its task has been held
+	}
+}
+
+// unclog lets who waits for room in the socket write on.
+func (c *conn) unclog() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wake(&c.writable)
+}
+
+// wake closes the channel of who waits, if there is one.
+func wake(waits *chan struct{}) {
+	if *waits != nil {
+		close(*waits)
+		*waits = nil
 	}
 }

@@ -79,23 +79,15 @@ func (e *Edge) webListener() net.Listener {
 
 // handshake does TLS's where it is spoken, within the time that a line has.
 func (c *conn) handshake() error {
-	secured, ok := c.nc.(*tls.Conn)
+	secured, ok := c.sock.(*tlsSocket)
 	if !ok {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(c.edge.ctx, lineWithin)
 	defer cancel()
-	if err := secured.HandshakeContext(ctx); err != nil {
+	if err := secured.nc.HandshakeContext(ctx); err != nil {
 		return err
 	}
 	c.heard.Store(instant())
 	return nil
-}
-
-// cut closes a socket without a last word of TLS, which may have to wait for the client.
-func cut(nc net.Conn) error {
-	if secured, ok := nc.(*tls.Conn); ok {
-		nc = secured.NetConn()
-	}
-	return nc.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 )
 
 // socket is how a connection's bytes move. A plain one is never waited for by a writer and
@@ -19,6 +20,20 @@ type socket interface {
 	try(a *attempt)
 	// wait writes some of the pieces, and waits until it can.
 	wait(pieces [][]byte) (int, error)
+	// readBy ends a read that waits at t; the reader calls it.
+	readBy(t time.Time) error
+	// closeWrite says that no more comes; it may wait.
+	closeWrite() error
+	// close ends everything, without a last word of TLS, which may have to wait for the client.
+	close() error
+}
+
+// parker is a socket whose reader may be left while nothing comes.
+type parker interface {
+	// peek reads what has come, and fails with errIdle when that is nothing.
+	peek(buf []byte) (int, error)
+	// park lets the connection be unparked once something comes; false when that cannot be.
+	park() bool
 }
 
 // errFull says that a socket takes no more without waiting.
@@ -41,10 +56,13 @@ func newAttempt() *attempt {
 	return a
 }
 
-// newSocket gives nc's socket.
-func newSocket(nc net.Conn) (socket, error) {
+// newSocket gives the socket of c, which takes nc over.
+func newSocket(nc net.Conn, c *conn) (socket, error) {
 	if secured, ok := nc.(*tls.Conn); ok {
 		return &tlsSocket{secured}, nil
+	}
+	if s, err := detach(nc, c); s != nil || err != nil {
+		return s, err
 	}
 	sys, ok := nc.(syscall.Conn)
 	if !ok {
@@ -54,11 +72,26 @@ func newSocket(nc net.Conn) (socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &plainSocket{raw}, nil
+	return &plainSocket{nc, raw}, nil
 }
 
-// plainSocket goes to the system call itself.
-type plainSocket struct{ raw syscall.RawConn }
+// plainSocket goes to the system call itself, and waits as the runtime does.
+type plainSocket struct {
+	nc  net.Conn
+	raw syscall.RawConn
+}
+
+func (s *plainSocket) readBy(t time.Time) error { return s.nc.SetReadDeadline(t) }
+func (s *plainSocket) closeWrite() error        { return closeWrite(s.nc) }
+func (s *plainSocket) close() error             { return s.nc.Close() }
+
+func closeWrite(nc net.Conn) error {
+	half, ok := nc.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
+}
 
 func (s *plainSocket) read(buf func() []byte, idle func()) (n int, err error) {
 	waited := s.raw.Read(func(fd uintptr) bool {
@@ -85,29 +118,6 @@ func readOnce(fd uintptr, buf []byte) (n int, err error) {
 			return n, err
 		}
 	}
-}
-
-// peek reads what has come, and fails with errIdle when that is nothing.
-func (s *plainSocket) peek(buf []byte) (n int, err error) {
-	waited := s.raw.Read(func(fd uintptr) bool {
-		n, err = readOnce(fd, buf)
-		return true
-	})
-	switch {
-	case waited != nil:
-		return 0, waited
-	case errors.Is(err, syscall.EAGAIN):
-		return 0, errIdle
-	case err != nil:
-		return 0, os.NewSyscallError("read", err)
-	}
-	return n, nil
-}
-
-// park leaves the socket to the poller: see [poller.watch].
-func (s *plainSocket) park(p *poller, c *conn) (ok bool) {
-	err := s.raw.Control(func(fd uintptr) { ok = p.watch(int(fd), c) })
-	return ok && err == nil
 }
 
 func (s *plainSocket) try(a *attempt) {
@@ -138,6 +148,10 @@ func (s *plainSocket) wait(pieces [][]byte) (n int, err error) {
 // never tried by a writer: they are left to a goroutine of the connection's own. Nor is it ever
 // parked: a record may be read already, of which the operating system knows nothing.
 type tlsSocket struct{ nc *tls.Conn }
+
+func (s *tlsSocket) readBy(t time.Time) error { return s.nc.SetReadDeadline(t) }
+func (s *tlsSocket) closeWrite() error        { return s.nc.CloseWrite() }
+func (s *tlsSocket) close() error             { return s.nc.NetConn().Close() }
 
 func (s *tlsSocket) read(buf func() []byte, _ func()) (int, error) { return s.nc.Read(buf()) }
 

@@ -10,6 +10,7 @@ import (
 
 // rounds is the sockets of a writer's connections: what is sent in its rounds, and when.
 type rounds struct {
+	noSocket
 	during func() // called while the first round goes on
 
 	mu     sync.Mutex
@@ -19,10 +20,6 @@ type rounds struct {
 	second time.Time // when the write after the first round began
 	size   int       // of a round
 }
-
-func (r *rounds) read(func() []byte, func()) (int, error) { select {} }
-
-func (r *rounds) wait([][]byte) (int, error) { panic("a socket that is never full") }
 
 func (r *rounds) try(a *attempt) {
 	now := time.Now()
