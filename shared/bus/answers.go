@@ -1,6 +1,9 @@
 package bus
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -23,31 +26,74 @@ type command struct {
 	body              [32]byte // SHA-256 of the request of a method for anyone
 }
 
+// commandKey stands for a command: so much of a SHA-256 that no two have the same.
+type commandKey [16]byte
+
+func (c command) key() commandKey {
+	var room [256]byte
+	text := append(room[:0], c.body[:]...)
+	for _, part := range []string{c.subject, c.user, c.id} {
+		text = binary.AppendUvarint(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	sum := sha256.Sum256(text)
+	return commandKey(sum[:])
+}
+
 // claim is a command as some session sends it, before anybody looked whether that is the
 // user's.
 type claim struct {
-	command
+	key     commandKey
 	session string
 }
 
 // answers remembers the answer to each command, and what is under way. Its mutex guards its
-// fields.
+// fields. A crowd that signs in leaves thousands of them for [AnswersKept], so they are small, and
+// those of a time lie together, where nothing that lives longer or shorter lies between them.
 type answers struct {
 	most int // default answersMost
 
 	mu    sync.Mutex
-	kept  map[command]*answer
+	kept  map[commandKey]*answer
 	old   []*answer          // in the order they were begun
 	taken map[claim]struct{} // queued or under way
+	free  []answer           // the next ones
+	text  []byte             // what the last ones say
 }
 
+// How many answers lie together, and how much of what they say. An answer that is a large part of
+// that lies alone.
+const (
+	answersTogether = 64
+	textTogether    = 16 << 10
+	textAlone       = textTogether / 8
+)
+
 type answer struct {
-	command
-	session string // whose command was carried out first
-	begun   time.Time
-	msg     *nats.Msg // nil while the command is under way
-	until   time.Time // when msg is forgotten, if that is sooner than AnswersKept
-	gone    bool      // forgotten: the entry in old is stale
+	key     commandKey
+	session uint64        // by sessionMark, whose command was carried out first
+	begun   time.Duration // since marksBegan
+	until   time.Duration // when it is forgotten, if that is sooner than AnswersKept; 0 if not
+	data    []byte
+	header  nats.Header
+	known   bool // false while the command is under way
+	gone    bool // forgotten: the entry in old is stale
+}
+
+// What a session and a time are remembered by.
+var (
+	marks      = maphash.MakeSeed()
+	marksBegan = time.Now()
+)
+
+func sessionMark(session string) uint64 { return maphash.String(marks, session) }
+
+// msg gives the answer once more; nil while the command is under way.
+func (a *answer) msg() *nats.Msg {
+	if !a.known {
+		return nil
+	}
+	return &nats.Msg{Header: a.header, Data: a.data}
 }
 
 // take reserves the work for c. fresh is true when it is the caller's to do and to end with
@@ -57,11 +103,11 @@ func (a *answers) take(c claim, now time.Time) (msg *nats.Msg, fresh bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.forget(now)
-	a.expire(c.command, now)
+	a.expire(c.key, now)
 	// The session is as good as its being live: it was when the first answer was given, and
 	// a sign-out that is repeated finds no live session any more.
-	if have := a.kept[c.command]; have != nil && have.msg != nil && have.session == c.session {
-		return have.msg, false
+	if have := a.kept[c.key]; have != nil && have.known && have.session == sessionMark(c.session) {
+		return have.msg(), false
 	}
 	if _, under := a.taken[c]; under {
 		return nil, false
@@ -85,15 +131,19 @@ func (a *answers) leave(c claim) {
 func (a *answers) begin(c claim, now time.Time) (msg *nats.Msg, mine *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.expire(c.command, now)
-	if have, ok := a.kept[c.command]; ok {
-		return have.msg, nil
+	a.expire(c.key, now)
+	if have, ok := a.kept[c.key]; ok {
+		return have.msg(), nil
 	}
 	if a.kept == nil {
-		a.kept = map[command]*answer{}
+		a.kept = map[commandKey]*answer{}
 	}
-	mine = &answer{command: c.command, session: c.session, begun: now}
-	a.kept[c.command] = mine
+	if len(a.free) == 0 {
+		a.free = make([]answer, answersTogether)
+	}
+	mine, a.free = &a.free[0], a.free[1:]
+	*mine = answer{key: c.key, session: sessionMark(c.session), begun: now.Sub(marksBegan)}
+	a.kept[c.key] = mine
 	a.old = append(a.old, mine)
 	return nil, mine
 }
@@ -103,16 +153,33 @@ func (a *answers) begin(c claim, now time.Time) (msg *nats.Msg, mine *answer) {
 func (a *answers) end(mine *answer, msg *nats.Msg, until time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	mine.msg, mine.until = msg, until
 	if msg == nil {
 		mine.gone = true
-		delete(a.kept, mine.command)
+		delete(a.kept, mine.key)
+		return
+	}
+	mine.known, mine.header, mine.data = true, msg.Header, a.together(msg.Data)
+	if !until.IsZero() {
+		mine.until = until.Sub(marksBegan)
 	}
 }
 
+// together gives data as it lies with others'; a.mu is held.
+func (a *answers) together(data []byte) []byte {
+	if len(data) > textAlone {
+		return data
+	}
+	if len(a.text)+len(data) > cap(a.text) {
+		a.text = make([]byte, 0, textTogether)
+	}
+	from := len(a.text)
+	a.text = append(a.text, data...)
+	return a.text[from:len(a.text):len(a.text)]
+}
+
 // expire forgets an answer that was kept for a moment; a.mu is held.
-func (a *answers) expire(c command, now time.Time) {
-	if have := a.kept[c]; have != nil && have.msg != nil && !have.until.IsZero() && now.After(have.until) {
+func (a *answers) expire(c commandKey, now time.Time) {
+	if have := a.kept[c]; have != nil && have.known && have.until != 0 && now.Sub(marksBegan) > have.until {
 		have.gone = true
 		delete(a.kept, c)
 	}
@@ -127,17 +194,17 @@ func (a *answers) forget(now time.Time) {
 	}
 	for n := len(a.old); n > 0; n-- {
 		first := a.old[0]
-		if !first.gone && len(a.old) <= most && now.Sub(first.begun) <= AnswersKept {
+		if !first.gone && len(a.old) <= most && now.Sub(marksBegan)-first.begun <= AnswersKept {
 			return
 		}
 		a.old[0] = nil
 		a.old = a.old[1:]
 		switch {
 		case first.gone:
-		case first.msg == nil:
+		case !first.known:
 			a.old = append(a.old, first)
 		default:
-			delete(a.kept, first.command)
+			delete(a.kept, first.key)
 		}
 	}
 }

@@ -1,8 +1,13 @@
 package bus
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +17,12 @@ import (
 )
 
 func claimOf(id, session string) claim {
-	return claim{command{subject: "hall.test.echo", user: "ann", id: id}, session}
+	return claim{command{subject: "hall.test.echo", user: "ann", id: id}.key(), session}
+}
+
+// same tells whether msg says what want does.
+func same(msg, want *nats.Msg) bool {
+	return msg != nil && bytes.Equal(msg.Data, want.Data) && reflect.DeepEqual(msg.Header, want.Header)
 }
 
 // carryOut takes, begins and ends a command.
@@ -38,7 +48,7 @@ func TestAnswers(t *testing.T) {
 		t.Parallel()
 		var a answers
 		carryOut(t, &a, claimOf("1", "s"), now, first)
-		if msg, fresh := a.take(claimOf("1", "s"), now); fresh || msg != first {
+		if msg, fresh := a.take(claimOf("1", "s"), now); fresh || !same(msg, first) {
 			t.Errorf("got %v, fresh %v", msg, fresh)
 		}
 	})
@@ -50,7 +60,7 @@ func TestAnswers(t *testing.T) {
 		if msg, fresh := a.take(other, now); !fresh {
 			t.Fatalf("got %v before anybody looked who it is", msg)
 		}
-		if msg, mine := a.begin(other, now); mine != nil || msg != first {
+		if msg, mine := a.begin(other, now); mine != nil || !same(msg, first) {
 			t.Errorf("got %v, want the first answer", msg)
 		}
 	})
@@ -70,7 +80,7 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("begun: got %v, fresh %v", msg, fresh)
 		}
 		a.end(mine, first, time.Time{})
-		if msg, fresh := a.take(c, now); fresh || msg != first {
+		if msg, fresh := a.take(c, now); fresh || !same(msg, first) {
 			t.Errorf("ended and not left: got %v, fresh %v", msg, fresh)
 		}
 	})
@@ -79,7 +89,7 @@ func TestAnswers(t *testing.T) {
 		var a answers
 		carryOut(t, &a, claimOf("1", "s"), now, nil)
 		carryOut(t, &a, claimOf("1", "s"), now, first) // fresh again
-		if msg, _ := a.take(claimOf("1", "s"), now); msg != first {
+		if msg, _ := a.take(claimOf("1", "s"), now); !same(msg, first) {
 			t.Errorf("got %v", msg)
 		}
 	})
@@ -110,7 +120,7 @@ func TestAnswers(t *testing.T) {
 			t.Error("one that is under way was forgotten")
 		}
 		a.end(mine, first, time.Time{})
-		if msg, _ := a.take(claimOf("999", "s"), now); msg != first {
+		if msg, _ := a.take(claimOf("999", "s"), now); !same(msg, first) {
 			t.Error("the newest one was forgotten")
 		}
 		if _, fresh := a.take(claimOf("5", "s"), now); !fresh {
@@ -150,12 +160,69 @@ func TestOutcomeOfALongCommand(t *testing.T) {
 				return
 			}
 			a := &answers{}
-			c := claim{command: command{subject: "s", user: "u", id: "1"}}
+			c := claimOf("1", "")
 			_, mine := a.begin(c, now)
 			a.end(mine, &nats.Msg{}, until)
 			if msg, _ := a.take(c, now.Add(tt.after)); (msg != nil) != tt.had {
 				t.Errorf("%v later the answer is %v, want it to be there: %v", tt.after, msg, tt.had)
 			}
 		})
+	}
+}
+
+// Commands differ when anything of them does, wherever one part ends and the next begins.
+func TestCommandKeys(t *testing.T) {
+	t.Parallel()
+	seen := map[commandKey]command{}
+	for _, c := range []command{
+		{}, {subject: "a"}, {user: "a"}, {id: "a"}, {subject: "ab"}, {subject: "a", user: "b"}, {subject: "a", id: "b"},
+		{user: "ab"}, {user: "a", id: "b"}, {subject: "a", body: [32]byte{1}}, {subject: strings.Repeat("a", 500)},
+	} {
+		if other, is := seen[c.key()]; is {
+			t.Errorf("%v and %v are the same", c, other)
+		}
+		seen[c.key()] = c
+	}
+}
+
+// What is remembered of a sign-in is little, whatever became of the request that it answers. It is
+// measured alone, not beside other tests.
+func TestAnswersAreSmall(t *testing.T) { //nolint:paralleltest // see above
+	const n, size, most = 10_000, 170, 400
+	held := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	var a answers
+	now := time.Now()
+	before := held()
+	for i := range n {
+		request := fmt.Sprintf("%d%s", i, strings.Repeat(" and the header that it stands in", 5))
+		carryOut(t, &a, claimOf(request[:5], request[5:20]), now, &nats.Msg{Data: make([]byte, size)})
+	}
+	if each := (held() - before) / n; each > most {
+		t.Errorf("%d bytes for an answer of %d, want at most %d", each, size, most)
+	}
+	runtime.KeepAlive(&a)
+}
+
+func BenchmarkAnswers(b *testing.B) {
+	var a answers
+	now := time.Now()
+	msg := &nats.Msg{Data: make([]byte, 30)}
+	id := make([]byte, 22)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		binary.LittleEndian.PutUint64(id, uint64(i))
+		now = now.Add(40 * time.Microsecond)
+		c := claimOf(string(id), "a session's id is as long")
+		if _, fresh := a.take(c, now); !fresh {
+			b.Fatal("not fresh")
+		}
+		_, mine := a.begin(c, now)
+		a.end(mine, msg, time.Time{})
+		a.leave(c)
 	}
 }

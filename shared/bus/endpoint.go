@@ -93,6 +93,7 @@ type incoming struct {
 	msg     *nats.Msg
 	until   time.Time
 	caller  caller // as the headers say
+	command command
 	claim   claim
 	claimed bool // the claim is to be left in the end
 }
@@ -118,10 +119,11 @@ func (e *endpoint) take(msg *nats.Msg) {
 			return
 		}
 		key = strings.ToLower(in.caller.user)
-		in.claim = claim{command{e.subject, key, in.caller.command, [32]byte{}}, in.caller.session}
+		in.command = command{e.subject, key, in.caller.command, [32]byte{}}
 		if e.anyone {
-			in.claim.body = sha256.Sum256(msg.Data)
+			in.command.body = sha256.Sum256(msg.Data)
 		}
+		in.claim = claim{in.command.key(), in.caller.session}
 		kept, fresh := e.s.memory.take(in.claim, now)
 		if !fresh {
 			e.repeat(msg, kept)
@@ -180,8 +182,9 @@ func (e *endpoint) serve(in *incoming) {
 	var mine *answer
 	if !e.reads {
 		proven := in.claim
-		if !e.anyone {
-			proven.user = c.user // as everybody writes it
+		if !e.anyone && in.command.user != c.user {
+			in.command.user = c.user // as everybody writes it
+			proven.key = in.command.key()
 		}
 		var kept *nats.Msg
 		if kept, mine = e.s.memory.begin(proven, begun); mine == nil {
