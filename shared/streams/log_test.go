@@ -3,6 +3,7 @@ package streams_test
 import (
 	"errors"
 	"math"
+	"strconv"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -63,4 +64,48 @@ func TestRangeOfAndLastOf(t *testing.T) {
 	if err != nil || !found || m.Seq != seqs["hall.round.2.open"] {
 		t.Errorf("last open: %+v %v %v", m, found, err)
 	}
+}
+
+// What was acknowledged is seen, on whichever replica it is looked for, and also where the last
+// message of the stream is gone.
+func TestLastNow(t *testing.T) {
+	t.Parallel()
+	test := func(t *testing.T, js jetstream.JetStream, replicas int) {
+		ctx := natstest.Context(t)
+		if err := streams.Ensure(ctx, js, streams.Options{Replicas: replicas}); err != nil {
+			t.Fatal(err)
+		}
+		subjects := []string{"hall.events.room.a", "hall.events.room.b", "hall.events.room.none"}
+		if none, err := streams.LastNow(ctx, js, streams.Events, subjects...); err != nil || len(none) != 0 {
+			t.Errorf("of an empty stream: %v, %v", none, err)
+		}
+		for i := range 40 {
+			id := strconv.Itoa(i)
+			first, err := streams.Publish(ctx, js, subjects[0], "a"+id, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := streams.Publish(ctx, js, subjects[1], "b"+id, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, asked := range [][]string{subjects, subjects[1:2]} {
+				last, err := streams.LastNow(ctx, js, streams.Events, asked...)
+				if err != nil || last[subjects[1]].Seq != second || len(asked) > 1 && last[subjects[0]].Seq != first {
+					t.Fatalf("look %d at %d: %v, %v; want %d and %d", i, len(asked), last, err, first, second)
+				}
+				if _, is := last[subjects[2]]; is {
+					t.Fatalf("found what is not there: %v", last)
+				}
+			}
+		}
+	}
+	t.Run("one replica", func(t *testing.T) {
+		t.Parallel()
+		test(t, natstest.Run(t).JetStream(t), 1)
+	})
+	t.Run("three replicas", func(t *testing.T) {
+		t.Parallel()
+		test(t, natstest.RunCluster(t, 3).JetStream(t), 3)
+	})
 }

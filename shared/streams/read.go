@@ -189,6 +189,48 @@ func LastOf(ctx context.Context, js jetstream.JetStream, stream string, subjects
 	return last, nil
 }
 
+// How often LastNow asks replicas, and after which pause: one that follows is behind for a moment.
+const (
+	lastNowLooks = 3
+	lastNowPause = 2 * time.Millisecond
+)
+
+// LastNow is [LastOf] with what was acknowledged before it was asked, as [Last] has it of one
+// subject: it finds in the answer, or asks for each subject by itself, what the leader knows to be
+// the last that is stored. It goes on until ctx ends; then it is fault.Unavailable.
+func LastNow(ctx context.Context, js jetstream.JetStream, stream string, subjects ...string) (map[string]Msg, error) {
+	if len(subjects) > 1 {
+		latest, found, err := Last(ctx, js, stream, ">")
+		if err != nil || !found {
+			return map[string]Msg{}, err
+		}
+		for range lastNowLooks {
+			last, err := LastOf(ctx, js, stream, append(slices.Clone(subjects), latest.Subject)...)
+			if err != nil {
+				return nil, err
+			}
+			if m, is := last[latest.Subject]; is && m.Seq >= latest.Seq {
+				return last, nil
+			}
+			select { // the replica is behind, or the message is gone
+			case <-ctx.Done():
+			case <-time.After(lastNowPause):
+			}
+		}
+	}
+	last := map[string]Msg{}
+	for _, subject := range subjects {
+		m, found, err := Last(ctx, js, stream, subject)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			last[subject] = m
+		}
+	}
+	return last, nil
+}
+
 // multiLast hands the last message of each subject to each, in one batch; where that breaks,
 // it starts again, until ctx ends.
 func multiLast(ctx context.Context, js jetstream.JetStream, stream string, subjects []string, from uint64, each func(Msg)) error {

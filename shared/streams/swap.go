@@ -85,13 +85,14 @@ type swap struct {
 	data    []byte
 	over    uint64        // the sequence that it takes the place of; 0 is none
 	until   time.Time     // it is not to be sent later than that; zero is any time
-	turn    chan swapTurn // has room for the one that comes
+	turn    chan swapTurn // has room for the one that comes; of several that wait together, for one each
 	gone    bool          // nobody waits for its turn any more; guarded by the Swapper
 }
 
 // swapTurn is what a write that waited is to do: nothing, for it is stored; carry out a batch that
 // it is in; or go on its own.
 type swapTurn struct {
+	of    *swap
 	seq   uint64
 	batch []*swap
 }
@@ -136,6 +137,82 @@ func (s *Swapper) Swap(ctx context.Context, subject string, data []byte, over ui
 	return s.send(ctx, w)
 }
 
+// Write is one of several for [Swapper.SwapAll]; its members are what Swap takes.
+type Write struct {
+	Subject string
+	Data    []byte
+	Over    uint64
+}
+
+// Swapped is what Swap gives.
+type Swapped struct {
+	Seq uint64
+	Err error
+}
+
+// SwapAll is [Swapper.Swap] of several at once, in no order, each with an outcome of its own. They
+// go on together in the queue, so that one who has them all needs no goroutine for each.
+func (s *Swapper) SwapAll(ctx context.Context, writes []Write) []Swapped {
+	outcomes, all := make([]Swapped, len(writes)), make([]*swap, len(writes))
+	turns := make(chan swapTurn, len(writes))
+	until, _ := ctx.Deadline()
+	place := make(map[*swap]int, len(writes)) // of those that have not had their turn
+	for i, write := range writes {
+		all[i] = &swap{subject: write.Subject, data: write.Data, over: write.Over, until: until, turn: turns}
+		place[all[i]] = i
+	}
+	var singles sync.WaitGroup
+	defer singles.Wait()
+	single := func(w *swap, ended func()) {
+		o := &outcomes[place[w]]
+		singles.Go(func() {
+			defer ended()
+			o.Seq, o.Err = s.send(ctx, w)
+		})
+	}
+	if !s.batches {
+		for _, w := range all {
+			single(w, func() {})
+		}
+		return outcomes
+	}
+	take := func(t swapTurn) {
+		switch {
+		case t.batch != nil:
+			s.carryOut(ctx, t.batch)
+			return // its own turn is yet to come
+		case t.seq != 0:
+			outcomes[place[t.of]].Seq = t.seq
+		default:
+			single(t.of, s.ended)
+		}
+		delete(place, t.of)
+	}
+	s.enterAll(all)
+	defer func() {
+		if len(place) > 0 { // a panic: nobody is to wait for what it leaves
+			s.leaveAll(all)
+			s.pass(turns)
+		}
+	}()
+	for len(place) > 0 {
+		select {
+		case t := <-turns:
+			take(t)
+		case <-ctx.Done():
+			s.leaveAll(all)
+			for len(turns) > 0 { // what has had its turn goes on, for others may wait for it
+				take(<-turns)
+			}
+			for _, i := range place {
+				outcomes[i].Err = ctx.Err()
+			}
+			clear(place)
+		}
+	}
+	return outcomes
+}
+
 func (s *Swapper) send(ctx context.Context, w *swap) (uint64, error) {
 	if w.late() {
 		return 0, context.DeadlineExceeded
@@ -157,6 +234,14 @@ func (s *Swapper) enter(w *swap) *swapTurn {
 	return nil
 }
 
+// enterAll lets all of them wait; some have their turns at once.
+func (s *Swapper) enterAll(all []*swap) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = append(s.waiting, all...)
+	s.next()
+}
+
 // leave takes w, which waits no longer, out of the queue. When w has had its turn it gives that;
 // nil too when w is in somebody's batch: then the outcome is unknown.
 func (s *Swapper) leave(w *swap) *swapTurn {
@@ -174,6 +259,28 @@ func (s *Swapper) leave(w *swap) *swapTurn {
 	}
 }
 
+// leaveAll takes out those that still wait. Of those in somebody's batch the outcome is unknown.
+func (s *Swapper) leaveAll(all []*swap) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = slices.DeleteFunc(s.waiting, func(w *swap) bool { return w.turn == all[0].turn })
+	for _, w := range all {
+		w.gone = true
+	}
+}
+
+// pass ends the turns that nobody takes any more.
+func (s *Swapper) pass(turns <-chan swapTurn) {
+	for len(turns) > 0 {
+		switch t := <-turns; {
+		case t.batch != nil:
+			s.carriedOut(t.batch, 0, errNotYet, true)
+		case t.seq == 0:
+			s.ended()
+		}
+	}
+}
+
 // next gives those that wait their turns; s.mu is held.
 func (s *Swapper) next() {
 	if s.batching {
@@ -184,12 +291,12 @@ func (s *Swapper) next() {
 		batch := slices.Clone(s.waiting[:n])
 		s.waiting = slices.Delete(s.waiting, 0, n)
 		s.batching = true
-		batch[0].turn <- swapTurn{batch: batch}
+		batch[0].turn <- swapTurn{of: batch[0], batch: batch}
 		return
 	}
 	for len(s.waiting) > 0 && s.singles < singlesMost {
 		s.singles++
-		s.waiting[0].turn <- swapTurn{}
+		s.waiting[0].turn <- swapTurn{of: s.waiting[0]}
 		s.waiting = slices.Delete(s.waiting, 0, 1)
 	}
 }
@@ -207,10 +314,7 @@ func (s *Swapper) ended() {
 func (s *Swapper) carryOut(ctx context.Context, batch []*swap) {
 	last, err, panics := uint64(0), errNotYet, true
 	defer func() {
-		if panics { // the others must not wait for it
-			s.leave(batch[0])
-		}
-		s.carriedOut(batch, last, err)
+		s.carriedOut(batch, last, err, panics)
 	}()
 	if !slices.ContainsFunc(batch, (*swap).late) { // else each on its own, which looks again
 		trying, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchFor)
@@ -220,12 +324,16 @@ func (s *Swapper) carryOut(ctx context.Context, batch []*swap) {
 	panics = false
 }
 
-func (s *Swapper) carriedOut(batch []*swap, last uint64, err error) {
+func (s *Swapper) carriedOut(batch []*swap, last uint64, err error, panics bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.batching = false
+	for _, w := range batch {
+		// Who panics takes no turn any more, of none that it waits for, and the others must not wait.
+		w.gone = w.gone || panics && w.turn == batch[0].turn
+	}
 	for i, w := range batch {
-		var t swapTurn
+		t := swapTurn{of: w}
 		switch {
 		case err == nil:
 			t.seq = last - uint64(len(batch)-1-i)
