@@ -34,29 +34,33 @@ func (a *calls) alive(_ context.Context, req edgeapi.AliveRequest) (edgeapi.Aliv
 // takeover closes a connection whose session somebody else has now. From its answer on the
 // old client is told nothing but that.
 func (a *calls) takeover(_ context.Context, req edgeapi.TakeoverRequest) (edgeapi.TakeoverResponse, error) {
-	c := a.e.sessions.conn(req.Conn)
-	if c == nil {
-		return edgeapi.TakeoverResponse{}, nil
+	if c := a.e.sessions.conn(req.Conn); c != nil {
+		why := wire.SignedInElsewhere
+		if req.Resumed {
+			why = wire.Bye // its client has moved on, and knows it
+		}
+		a.e.takeOver(c, req.Session, why)
 	}
+	return edgeapi.TakeoverResponse{}, nil
+}
+
+// takeOver closes c if it has that session, which is another connection's now, or may be about to
+// get it.
+func (e *Edge) takeOver(c *conn, session string, why wire.Reason) {
 	c.mu.Lock()
-	meant := c.session == nil && c.pending || c.session != nil && c.session.id == req.Session
+	meant := c.session == nil && c.pending || c.session != nil && c.session.id == session
 	if meant {
 		c.lost = true
 	}
 	c.mu.Unlock()
 	if !meant {
-		return edgeapi.TakeoverResponse{}, nil
+		return
 	}
 	s, first := c.endSession()
-	if req.Resumed {
-		c.close(wire.Bye) // its client has moved on, and knows it
-	} else {
-		c.close(wire.SignedInElsewhere)
-	}
+	c.close(why)
 	if first {
-		a.e.background(func() { a.e.letGo(c, s) })
+		e.background(func() { e.letGo(c, s) })
 	}
-	return edgeapi.TakeoverResponse{}, nil
 }
 
 // whisper shows a line to one session. Having it queued for a connection that stands is

@@ -24,17 +24,17 @@ import (
 // resumes lets auth's part of a resume succeed for a session of ann that joined at seq.
 func (h *hall) resumes(t *testing.T, seq uint64) {
 	t.Helper()
-	natstest.Answer(t, h.ns, authapi.Resume, func(ctx context.Context, r authapi.ResumeRequest) (authapi.SignInResponse, error) {
+	natstest.Answer(t, h.ns, authapi.Resume, func(ctx context.Context, r authapi.ResumeRequest) (authapi.ResumeResponse, error) {
 		rec := session.Record{
 			User: "ann", UserID: name.UserID("ann"), Session: bus.NewID(), State: session.Alive,
 			Since: time.Now().UTC(), Edge: r.Edge, Conn: r.Conn, Command: bus.Command(ctx),
 		}
 		data, err := json.Marshal(rec)
 		if err != nil {
-			return authapi.SignInResponse{}, err
+			return authapi.ResumeResponse{}, err
 		}
 		revision, err := h.kv.Put(ctx, rec.UserID, data)
-		return authapi.SignInResponse{User: rec.User, UserID: rec.UserID, Session: rec.Session, Epoch: revision, Seq: seq}, err
+		return authapi.ResumeResponse{SignInResponse: authapi.SignInResponse{User: rec.User, UserID: rec.UserID, Session: rec.Session, Epoch: revision, Seq: seq}}, err
 	})
 }
 

@@ -56,6 +56,7 @@ type Config struct {
 	Log *slog.Logger // default slog.Default
 
 	confirmAfter time.Duration // default confirmAfter; otherwise in tests
+	returnsFor   time.Duration // default returnsFor; otherwise in tests
 }
 
 func (cfg Config) withDefaults() Config {
@@ -76,6 +77,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.confirmAfter == 0 {
 		cfg.confirmAfter = confirmAfter
+	}
+	if cfg.returnsFor == 0 {
+		cfg.returnsFor = returnsFor
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -103,6 +107,7 @@ type Edge struct {
 	memory    *memory
 	whispers  whispers
 	adrift    *adrift
+	returns   *returns
 	stats     *stats
 	stored    stored
 	tenure    atomic.Pointer[tenure]
@@ -132,6 +137,7 @@ func Start(ctx context.Context, cfg Config) (*Edge, error) {
 		sessions: newRegistry(), addresses: newAddresses(cfg), memory: newMemory(), stats: newStats(), adrift: newAdrift(),
 		ends: make(chan struct{}, endsAtOnce), unwrite: make(chan struct{}), tasks: newTasks(), failed: make(chan error, 1),
 	}
+	e.returns = &returns{edge: e}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := e.start(ctx); err != nil {
 		return nil, errors.Join(err, e.Stop(context.WithoutCancel(ctx)))

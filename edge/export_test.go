@@ -152,3 +152,13 @@ func (e *Edge) Break() {
 
 // ConfirmAll lets no command be quick enough to be answered without being confirmed.
 func ConfirmAll(cfg *Config) { cfg.confirmAfter = -1 }
+
+// WaitForReturns lets who comes back wait for the request before its own, however long that takes.
+func WaitForReturns(cfg *Config) { cfg.returnsFor = time.Hour }
+
+// Returning is how many wait to be asked for.
+func (e *Edge) Returning() int {
+	e.returns.mu.Lock()
+	defer e.returns.mu.Unlock()
+	return len(e.returns.waiting)
+}

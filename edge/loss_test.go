@@ -33,10 +33,10 @@ func lossIsToldWithTheReturn(t *testing.T, former bool) {
 	t.Helper()
 	h := startWith(t, &neighbours{former: former}, nil)
 	asked := make(chan authapi.ResumeRequest, 2)
-	natstest.Answer(t, h.ns, authapi.Resume, func(ctx context.Context, r authapi.ResumeRequest) (authapi.SignInResponse, error) {
+	natstest.Answer(t, h.ns, authapi.Resume, func(ctx context.Context, r authapi.ResumeRequest) (authapi.ResumeResponse, error) {
 		asked <- r
 		if former && r.Lost != (authapi.Lost{}) {
-			return authapi.SignInResponse{}, fault.New(fault.BadRequest, "unknown field lost")
+			return authapi.ResumeResponse{}, fault.New(fault.BadRequest, "unknown field lost")
 		}
 		rec := session.Record{
 			User: "ann", UserID: name.UserID("ann"), Session: bus.NewID(), State: session.Alive,
@@ -44,10 +44,10 @@ func lossIsToldWithTheReturn(t *testing.T, former bool) {
 		}
 		data, err := json.Marshal(rec)
 		if err != nil {
-			return authapi.SignInResponse{}, err
+			return authapi.ResumeResponse{}, err
 		}
 		revision, err := h.kv.Put(ctx, rec.UserID, data)
-		return authapi.SignInResponse{User: rec.User, UserID: rec.UserID, Session: rec.Session, Epoch: revision, Seq: 1}, err
+		return authapi.ResumeResponse{SignInResponse: authapi.SignInResponse{User: rec.User, UserID: rec.UserID, Session: rec.Session, Epoch: revision, Seq: 1}}, err
 	})
 	ann, bob := framesTo(t, h.edge), framesTo(t, h.edge)
 	enter(t, ann, "ann")

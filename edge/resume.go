@@ -39,32 +39,27 @@ func (c *conn) resume(ctx context.Context, cmd wire.Command) (wire.Reply, error)
 	secret := bus.NewID()
 	req := authapi.ResumeRequest{Token: cmd.Token, NextHash: authapi.HashToken(secret), Edge: t.id, Conn: c.id}
 	if userID, _, ok := authapi.ParseToken(cmd.Token); ok {
-		req.Lost = c.edge.adrift.of(userID, t)
+		req.Held, req.Lost = c.edge.leftBehind(userID, t)
 	}
-	got, err := authapi.Resume.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
-	if fault.CodeOf(err) == fault.BadRequest && req.Lost != (authapi.Lost{}) {
-		// By a copy of an earlier version, which does not know of losses that it was not told.
-		req.Lost = authapi.Lost{}
-		got, err = authapi.Resume.Call(ctx, c.edge.nc, req, bus.Patience(requestFor))
-	}
-	if err != nil {
+	is := c.edge.returns.resume(ctx, req)
+	if is.err != nil {
 		c.edge.closeHall(lobby, game)
-		if fault.CodeOf(err) == fault.Unavailable {
-			c.edge.forgetResume(bus.Command(ctx), req)
+		if fault.CodeOf(is.err) == fault.Unavailable {
+			c.edge.forgetResume(is.command, req)
 		}
-		return wire.Reply{}, err
+		return wire.Reply{}, is.err
 	}
-	c.edge.adrift.found(got.UserID, req.Lost.Session)
+	got, in := is.got, is.in
+	c.edge.movedOn(got.UserID, req)
 	s := &session{
 		user: got.User, userID: got.UserID, id: got.Session, epoch: got.Epoch, seq: got.Seq,
 		tenure: t, lobby: lobby, game: game, resumable: true,
 	}
-	in, err := c.edge.roomOf(ctx, s)
-	if err != nil {
+	if is.lost != nil {
 		// The session is the client's, and it can try again with the token that it has.
 		c.edge.closeHall(lobby, game)
 		c.edge.detach(s, authapi.DetachRequest{Silent: true})
-		return wire.Reply{}, err
+		return wire.Reply{}, is.lost
 	}
 	at, err := c.edge.positions(ctx, s, cmd.Since, in)
 	if err != nil {
@@ -185,21 +180,47 @@ func (c *conn) catchUp(s *session, at positions, in roomapi.Membership) error {
 
 // roomOf gives the room that the session is in; its RoomID is empty when there is none.
 func (e *Edge) roomOf(ctx context.Context, s *session) (in roomapi.Membership, err error) {
-	var m streams.Msg
-	var found bool
-	err = streams.Retry(ctx, func(ctx context.Context) error {
-		var err error
-		m, found, err = streams.Last(ctx, e.hub.js, streams.Events, roomapi.MemberSubject.Of(s.userID))
+	rooms, err := e.roomsOf(ctx, []authapi.SignInResponse{{UserID: s.userID, Epoch: s.epoch}})
+	if err != nil {
+		return in, err
+	}
+	return rooms[0].in, rooms[0].err
+}
+
+// placed is the room that a session is in.
+type placed struct {
+	in  roomapi.Membership // its RoomID is empty when there is none
+	err error
+}
+
+// roomsOf gives the rooms of several sessions, with one look for all of them.
+func (e *Edge) roomsOf(ctx context.Context, sessions []authapi.SignInResponse) ([]placed, error) {
+	subjects := make([]string, len(sessions))
+	for i, s := range sessions {
+		subjects[i] = roomapi.MemberSubject.Of(s.UserID)
+	}
+	var last map[string]streams.Msg
+	err := streams.Retry(ctx, func(ctx context.Context) (err error) {
+		last, err = streams.LastNow(ctx, e.hub.js, streams.Events, subjects...)
 		return err
 	})
-	if err != nil || !found {
-		return roomapi.Membership{}, err
+	if err != nil {
+		return nil, err
 	}
-	in, err = roomapi.ParseMembership(m.Data, m.Seq)
-	if err != nil || in.Epoch != s.epoch {
-		return roomapi.Membership{}, err
+	rooms := make([]placed, len(sessions))
+	for i, s := range sessions {
+		m, found := last[subjects[i]]
+		if !found {
+			continue
+		}
+		in, err := roomapi.ParseMembership(m.Data, m.Seq)
+		if err != nil {
+			rooms[i].err = err
+		} else if in.Epoch == s.Epoch {
+			rooms[i].in = in
+		}
 	}
-	return in, nil
+	return rooms, nil
 }
 
 // How a replay is paced: its pages are read while less than this waits to be sent, so that
@@ -384,7 +405,12 @@ func (e *Edge) forgetResume(command string, req authapi.ResumeRequest) {
 		defer func() { <-e.ends }()
 		ctx, cancel := context.WithTimeout(e.ctx, endFor)
 		defer cancel()
-		got, err := authapi.Resume.Call(bus.WithCommand(ctx, command), e.nc, req)
+		got, err := e.askResume(bus.WithCommand(ctx, command), req)
+		if err == nil || fault.CodeOf(err) == fault.Unavailable {
+			// Whoever may have lost its session here is not to hear on.
+			userID, _, _ := authapi.ParseToken(req.Token)
+			e.movedOn(userID, req)
+		}
 		if err != nil {
 			return // it did not go well, or auth is gone for long: then the lease ends it
 		}

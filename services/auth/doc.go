@@ -21,6 +21,9 @@
 //   - A connection that was lost and its client's return to the same edge are one write: the edge
 //     waits a moment before it tells of the loss. What a resume writes over is taken from the
 //     directory, whose being behind the compare-and-set finds; nobody is refused by it.
+//   - Of clients whose resumes come in one request each is judged, and answered, as if it had come
+//     by itself, by a command id of its own; what the directory is enough to judge is written as one
+//     batch.
 //   - A session ends in the order: marked as ending, "left" stored, deleted.
 //   - What a copy that died began is finished: by the same command, sent again, on any
 //     copy, and by every copy's reaper within two looks. "Joined" and "left" are told once

@@ -17,15 +17,20 @@ import (
 // resume gives a session that still lives to another connection. It keeps its epoch, and so
 // its place in the hall, its room and its online time; the id that its commands carry is a
 // new one, so that the old connection's are refused from now on, wherever that stands.
-func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authapi.SignInResponse, error) {
-	userID, secret, ok := authapi.ParseToken(req.Token)
-	if !ok {
-		return authapi.SignInResponse{}, badToken()
+func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authapi.ResumeResponse, error) {
+	if len(req.Each) > 0 {
+		return authapi.ResumeResponse{Each: s.resumeEach(ctx, req)}, nil
 	}
-	if !edgeID(req.Edge) || !token(req.Conn) {
-		return authapi.SignInResponse{}, fault.New(fault.BadRequest, "edge and conn are ids of at most %d letters, digits, '-' and '_'", tokenMost)
+	got, err := s.resumeOne(ctx, req, bus.Command(ctx))
+	return authapi.ResumeResponse{SignInResponse: got}, err
+}
+
+// resumeOne is resume of one client, by that command.
+func (s *Service) resumeOne(ctx context.Context, req authapi.ResumeRequest, command string) (authapi.SignInResponse, error) {
+	userID, hash, err := spends(req)
+	if err != nil {
+		return authapi.SignInResponse{}, err
 	}
-	hash := authapi.HashToken(secret)
 	for sure := false; ; sure = true {
 		have, found, err := s.look(ctx, userID, sure)
 		if err != nil {
@@ -34,17 +39,14 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 		if !sure && (!found || !have.Live() || have.Claimed == 0 || !same(have.TokenHash, hash)) {
 			continue // the mirror may be behind
 		}
-		if found && have.Live() && have.Resumed == bus.Command(ctx) && same(have.TokenHash, req.NextHash) {
+		if found && have.Live() && have.Resumed == command && same(have.TokenHash, req.NextHash) {
 			return resumed(have), nil // the retry of a resume that went well
 		}
 		if req.Again || !found || !have.Live() || have.Claimed == 0 || have.TokenHash == "" {
 			return authapi.SignInResponse{}, badToken()
 		}
-		if have.Detached.IsZero() && have.Session == req.Lost.Session && have.Edge == req.Edge {
-			// Its edge would have told so in a moment.
-			have.Detached, have.Silent = msBefore(req.Lost.Ago), req.Lost.Silent
-		}
-		if gone := have.Detached; !gone.IsZero() && time.Since(gone) > authapi.ResumeFor {
+		have = withLoss(have, req)
+		if tooLate(have) {
 			if !sure {
 				continue // it may have come back since
 			}
@@ -61,22 +63,58 @@ func (s *Service) resume(ctx context.Context, req authapi.ResumeRequest) (authap
 		default:
 			return authapi.SignInResponse{}, badToken()
 		}
-		next := have
-		next.Session, next.Edge, next.Conn = bus.NewID(), req.Edge, req.Conn
-		next.TokenHash, next.SpentHash, next.Resumed = req.NextHash, hash, bus.Command(ctx)
-		next.State, next.Detached, next.Until, next.Silent = session.Alive, time.Time{}, time.Time{}, false
-		next, err = s.sessions.write(ctx, next, have.Revision)
+		next, err := s.sessions.write(ctx, moved(have, req, hash, command), have.Revision)
 		if streams.Conflict(err) {
 			continue // of two that come with one token, one wins; the other is judged anew
 		}
 		if err != nil {
 			return authapi.SignInResponse{}, err
 		}
-		if have.Detached.IsZero() {
+		if standsElsewhere(have, req) {
 			s.closeOld(ctx, have, next)
 		}
 		return resumed(next), nil
 	}
+}
+
+// spends gives whose token the resume spends, and its hash. Faults: bad_token, bad_request.
+func spends(req authapi.ResumeRequest) (userID, hash string, err error) {
+	userID, secret, ok := authapi.ParseToken(req.Token)
+	if !ok {
+		return "", "", badToken()
+	}
+	if !edgeID(req.Edge) || !token(req.Conn) {
+		return "", "", fault.New(fault.BadRequest, "edge and conn are ids of at most %d letters, digits, '-' and '_'", tokenMost)
+	}
+	return userID, authapi.HashToken(secret), nil
+}
+
+// withLoss is the record as it would be if its edge had told of the loss, as it would have in a
+// moment.
+func withLoss(have session.Record, req authapi.ResumeRequest) session.Record {
+	if have.Detached.IsZero() && have.Session == req.Lost.Session && have.Edge == req.Edge {
+		have.Detached, have.Silent = msBefore(req.Lost.Ago), req.Lost.Silent
+	}
+	return have
+}
+
+// tooLate tells whether a session has been without a connection for so long that it is over.
+func tooLate(have session.Record) bool {
+	return !have.Detached.IsZero() && time.Since(have.Detached) > authapi.ResumeFor
+}
+
+// moved is the session with the connection that resumes it.
+func moved(have session.Record, req authapi.ResumeRequest, hash, command string) session.Record {
+	have.Session, have.Edge, have.Conn = bus.NewID(), req.Edge, req.Conn
+	have.TokenHash, have.SpentHash, have.Resumed = req.NextHash, hash, command
+	have.State, have.Detached, have.Until, have.Silent = session.Alive, time.Time{}, time.Time{}, false
+	return have
+}
+
+// standsElsewhere tells whether the connection that had the session may stand, at an edge that
+// does not know of the resume.
+func standsElsewhere(have session.Record, req authapi.ResumeRequest) bool {
+	return have.Detached.IsZero() && (have.Session != req.Held || have.Edge != req.Edge)
 }
 
 // look gives the record under a user's id as the mirror has it, which is for who decides by

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"gamehall/shared/bus"
 	"gamehall/shared/session"
 	"gamehall/shared/streams"
 )
@@ -50,20 +52,50 @@ func (b *sessions) read(ctx context.Context, userID string) (r session.Record, f
 // is streams.Conflict when something else is there; after an attempt without an answer that
 // may be r itself, so the caller reads before it decides.
 func (b *sessions) write(ctx context.Context, r session.Record, revision uint64) (session.Record, error) {
-	data, err := json.Marshal(r)
+	w, err := writing(r, revision)
 	if err != nil {
-		return r, fmt.Errorf("encode a session: %w", err)
+		return r, err
 	}
-	subject := keySubject(streams.Sessions, r.UserID)
 	err = streams.RetryOver(ctx, b.js.Conn(), func(ctx context.Context) error {
 		var err error
-		r.Revision, err = b.swaps.Swap(ctx, subject, data, revision)
+		r.Revision, err = b.swaps.Swap(ctx, w.Subject, w.Data, w.Over)
 		return err
 	})
 	if err != nil {
 		return r, fmt.Errorf("write the session of %s: %w", r.UserID, err)
 	}
 	return r, nil
+}
+
+// writeAllFor bounds an attempt to write several: the answer may be lost.
+const writeAllFor = time.Second
+
+// writeAll stores each of moves where its from is what is there, at once, and fills in what its to
+// has become. It tries once: of one that fails only the leader knows what is there.
+func (b *sessions) writeAll(ctx context.Context, moves []move) []error {
+	failed, writes := make([]error, len(moves)), make([]streams.Write, len(moves))
+	for i, m := range moves {
+		var err error
+		if writes[i], err = writing(m.to, m.from.Revision); err != nil {
+			return slices.Repeat([]error{err}, len(moves))
+		}
+	}
+	_ = bus.While(ctx, b.js.Conn(), writeAllFor, func(ctx context.Context) error { // each has its own error
+		for i, is := range b.swaps.SwapAll(ctx, writes) {
+			moves[i].to.Revision, failed[i] = is.Seq, is.Err
+		}
+		return nil
+	})
+	return failed
+}
+
+// writing is what stores r over that revision.
+func writing(r session.Record, revision uint64) (streams.Write, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return streams.Write{}, fmt.Errorf("encode a session: %w", err)
+	}
+	return streams.Write{Subject: keySubject(streams.Sessions, r.UserID), Data: data, Over: revision}, nil
 }
 
 // remove deletes r where it is still what is there. The delete marker (NATS ADR-8) keeps

@@ -1,6 +1,7 @@
 package authapi
 
 import (
+	"strconv"
 	"time"
 
 	"gamehall/shared/bus"
@@ -66,9 +67,10 @@ type SignInResponse struct {
 // Resume claims a session that still lives for another connection, on any edge. The token
 // is spent by that; NextHash is that of the one that follows it.
 // Faults: bad_token, unavailable.
-const Resume bus.Method[ResumeRequest, SignInResponse] = "hall.auth.resume"
+const Resume bus.Method[ResumeRequest, ResumeResponse] = "hall.auth.resume"
 
-// ResumeRequest is the token and the connection that the session comes back on.
+// ResumeRequest is the token and the connection that the session comes back on; or Each, with Edge
+// and nothing else.
 type ResumeRequest struct {
 	Token    string `json:"token"`
 	NextHash string `json:"next_hash"`
@@ -78,6 +80,56 @@ type ResumeRequest struct {
 	// Lost is the connection at Edge that had the session until a moment ago, where nobody was
 	// told yet that it is gone: as if it had been detached just before.
 	Lost Lost `json:"lost,omitzero"`
+	// Held is the session of the user whose connection at Edge still stands as far as Edge knows:
+	// where it is the one that is resumed, Edge closes that connection itself, before anybody is
+	// welcomed, and is not to be told to.
+	Held string `json:"held,omitzero"`
+	// Each are the resumes of several clients, which share a request and the way to the disk. Each
+	// has a command id of its own ([ResumeID]), as if it had been sent by itself, and an outcome.
+	Each []Returning `json:"each,omitempty"`
+}
+
+// Returning is one of several clients that come back at the same time. Its members are those of
+// [ResumeRequest].
+type Returning struct {
+	Token    string `json:"token"`
+	NextHash string `json:"next_hash"`
+	Conn     string `json:"conn"`
+	Lost     Lost   `json:"lost,omitzero"`
+	Held     string `json:"held,omitzero"`
+}
+
+// ResumeMost is how many clients may share a request: as many as fit one.
+const ResumeMost = 32
+
+// Alone is the request of r as if it had been sent by itself.
+func (r Returning) Alone(edge string) ResumeRequest {
+	return ResumeRequest{Token: r.Token, NextHash: r.NextHash, Edge: edge, Conn: r.Conn, Lost: r.Lost, Held: r.Held}
+}
+
+// ResumeID is the command id of the client number n, from 0 on, of a request of several with this
+// command id.
+func ResumeID(command string, n int) string { return command + "." + strconv.Itoa(n) }
+
+// ResumeResponse is the session; or of several, one outcome for each, in their order.
+type ResumeResponse struct {
+	SignInResponse
+	Each []Resumed `json:"each,omitempty"`
+}
+
+// Resumed is the outcome of one of several: the session, or the fault.
+type Resumed struct {
+	SignInResponse
+	Code    fault.Code `json:"code,omitzero"`
+	Message string     `json:"message,omitzero"`
+}
+
+// Err is the fault, nil when the session was resumed.
+func (r Resumed) Err() error {
+	if r.Code == "" {
+		return nil
+	}
+	return fault.New(r.Code, "%s", r.Message)
 }
 
 // Lost is a session whose connection is gone. Ago is since when, in milliseconds: a duration, so
@@ -90,10 +142,25 @@ type Lost struct {
 
 // Validate tells a missing member.
 func (r ResumeRequest) Validate() error {
-	if r.Token == "" || r.NextHash == "" || r.Edge == "" {
-		return fault.New(fault.BadRequest, "a resume names the token, the hash of the next one, and the edge")
+	if len(r.Each) > ResumeMost {
+		return fault.New(fault.BadRequest, "resume at most %d at once", ResumeMost)
+	}
+	if len(r.Each) > 0 && (r.Token != "" || r.NextHash != "" || r.Conn != "" || r.Again || r.Lost != (Lost{}) || r.Held != "") {
+		return fault.New(fault.BadRequest, "of several clients each names its own token and connection")
+	}
+	for _, one := range r.Each {
+		if one.Token == "" || one.NextHash == "" || r.Edge == "" {
+			return incompleteResume()
+		}
+	}
+	if len(r.Each) == 0 && (r.Token == "" || r.NextHash == "" || r.Edge == "") {
+		return incompleteResume()
 	}
 	return nil
+}
+
+func incompleteResume() error {
+	return fault.New(fault.BadRequest, "a resume names the token, the hash of the next one, and the edge")
 }
 
 // Detach says that the connection of the caller's session is gone and that it may be
