@@ -17,10 +17,10 @@ import (
 
 // How messages share a sync.
 const (
-	// batchFrom is from how many waiting messages on a batch is cheaper than each for itself.
-	// A batch costs some ten syncs, whatever is in it (the server makes a store for it), a
-	// message alone costs one; the rest is for the time until they have gathered.
-	batchFrom = 24
+	// batchFrom is from how many waiting messages on a batch is cheaper than each for itself. A
+	// batch costs some ten syncs, whatever is in it (the server makes a store for it on disk), a
+	// message alone costs one; the rest is for the work beside the syncs.
+	batchFrom = 14
 	// batchMost bounds a batch: more would make the first of it wait for the last.
 	batchMost = 256
 	// singlesMost is how many messages one Appender has under way on their own while others
@@ -34,8 +34,11 @@ const (
 // A server without replicas syncs each message on its own, one after the other (measured:
 // 0.2 ms, so 5,000/s whatever the number of senders). An atomic batch (NATS ADR-50) is synced
 // as a whole. So what comes while [singlesMost] messages are under way waits, and when
-// [batchFrom] of them wait they go as one batch. One message at a time never waits. Several
-// replicas share syncs in Raft already, and a batch would only cost: there it is [Publish].
+// [batchFrom] of them wait they go as one batch. For [gatherAfter] after a batch more of the same
+// is expected: who was told of it says more, at nearly the same time. What comes then waits until
+// as many are there as before, or nothing more comes in a part of the time that a batch takes. One
+// message at a time never waits. Several replicas share syncs in Raft already, and a batch would
+// only cost: there it is [Publish].
 //
 // Who has several messages in an order appends them together ([Appender.AppendAll]). They go
 // into one batch, or one after the other, each when the one before it is stored; between two of
@@ -69,15 +72,21 @@ type Appender struct {
 	singles  int     // published on their own, and not yet answered
 	batching bool    // a batch is under way
 	gather   *gather // nil when nobody waits for more to come
+	crowd    crowd
 }
 
-// gather is the short time after a batch: whoever got an answer may say more, and one batch of
-// all costs less than two of half as many.
+// gather is the short time before a batch in which more come.
 type gather struct {
-	crowd int           // were in the batch or waiting when it ended: no more are to be expected
-	took  time.Duration // by that batch
-	had   int           // waited at the last look
+	had   int // waited at the last look
 	looks int
+}
+
+// crowd is what the last batches say of the messages to come: who had an answer says more when it
+// has reached him, and one batch of all costs less than some on their own and a batch of the others.
+type crowd struct {
+	size int           // so many were there at once: no more are to be expected
+	took time.Duration // by the last batch
+	over time.Time     // from then on nobody is expected any more
 }
 
 // NewAppender appends with js to a stream that has so many replicas (0 is 1) and allows atomic
@@ -259,7 +268,18 @@ func (a *Appender) queue(ctx context.Context, msgs []message) *group {
 	g := &group{msgs: msgs, until: until, turn: make(chan turn, 1)}
 	a.waiting = append(a.waiting, g)
 	a.messages += len(msgs)
+	a.await()
 	return g
+}
+
+// await lets those that wait wait for more, when more are to be expected; a.mu is held.
+func (a *Appender) await() {
+	if a.gather != nil || a.batching || a.messages == 0 || !time.Now().Before(a.crowd.over) {
+		return
+	}
+	g := &gather{had: a.messages}
+	a.gather = g
+	time.AfterFunc(2*a.crowd.took/looksMost, func() { a.look(g) })
 }
 
 // enter gives nil when the first of msgs may be published on its own at once. Else they wait, or
@@ -267,7 +287,7 @@ func (a *Appender) queue(ctx context.Context, msgs []message) *group {
 func (a *Appender) enter(ctx context.Context, msgs []message) (*group, *turn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.batching && a.gather == nil && a.singles < singlesMost && len(a.waiting) == 0 && len(msgs)+a.coming < batchFrom {
+	if !a.batching && a.gather == nil && !time.Now().Before(a.crowd.over) && a.singles < singlesMost && len(a.waiting) == 0 && len(msgs)+a.coming < batchFrom {
 		a.singles++
 		a.coming += len(msgs) - 1
 		return nil, nil
@@ -302,7 +322,7 @@ func (a *Appender) leave(g *group) *turn {
 
 // next gives those that wait their turns; a.mu is held.
 func (a *Appender) next() {
-	if a.batching || a.gather != nil && a.messages < a.gather.crowd {
+	if a.batching || a.messages == 0 || a.gather != nil && a.messages < a.crowd.size {
 		return
 	}
 	a.gather = nil
@@ -322,11 +342,15 @@ func (a *Appender) next() {
 	if a.coming > 0 && a.messages+a.coming >= batchFrom {
 		return // what is coming makes a batch, and asks again
 	}
+	// Among many who come together a group that is few goes on at once, to be with them the next time.
+	whole := time.Now().Before(a.crowd.over)
 	for len(a.waiting) > 0 && a.singles < singlesMost {
 		g := a.waiting[0]
 		a.singles++
-		a.coming += len(g.msgs) - 1
-		g.turn <- turn{}
+		if !whole {
+			a.coming += len(g.msgs) - 1
+		}
+		g.turn <- turn{whole: whole}
 		a.waiting = slices.Delete(a.waiting, 0, 1)
 		a.messages -= len(g.msgs)
 	}
@@ -390,9 +414,10 @@ func (a *Appender) carriedOut(batch []*group, size int, last uint64, err error, 
 		g.turn <- t
 	}
 	if err == nil {
-		g := &gather{crowd: min(size+a.messages, batchMost), took: min(took, gatherMost), had: a.messages}
-		a.gather = g
-		time.AfterFunc(2*g.took/looksMost, func() { a.look(g) })
+		a.crowd = crowd{
+			size: min(max(size+a.messages, a.crowd.size*7/8), batchMost), took: min(took, gatherMost), over: time.Now().Add(gatherAfter),
+		}
+		a.await()
 	}
 	a.next()
 }
@@ -403,6 +428,8 @@ const (
 	looksMost = 8
 	// gatherMost bounds that time: a disk that stalled once makes nobody wait.
 	gatherMost = 8 * time.Millisecond
+	// gatherAfter is how long after a batch more are expected to come at once.
+	gatherAfter = 50 * time.Millisecond
 )
 
 // look ends the wait for more when it no longer pays: when fewer come in a moment than go in
@@ -416,7 +443,7 @@ func (a *Appender) look(g *gather) {
 	n := a.messages
 	if g.looks++; g.looks < looksMost && (n-g.had)*looksMost > n {
 		g.had = n
-		time.AfterFunc(g.took/looksMost, func() { a.look(g) })
+		time.AfterFunc(a.crowd.took/looksMost, func() { a.look(g) })
 		return
 	}
 	a.gather = nil

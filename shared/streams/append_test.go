@@ -262,6 +262,91 @@ func TestAppendShares(t *testing.T) {
 	}
 }
 
+// Those who say more when all of them have been told, as the clients of an edge do, stay together:
+// each time all that they say is one batch, also when they were apart at first.
+func TestAppendWaves(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		apart time.Duration // how much later the last two come, the first time
+	}{
+		{name: "together"},
+		{name: "apart", apart: 6 * time.Millisecond},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const senders, each, waves = 10, 6, 20
+				d := &disk{}
+				a := d.appender()
+				for wave := range waves {
+					var wg sync.WaitGroup
+					for s := range senders {
+						wg.Go(func() {
+							pass(time.Duration(s) * 100 * time.Microsecond) // as they are read one after the other
+							if wave == 0 && s >= senders-2 {
+								pass(tt.apart)
+							}
+							var entries []Entry
+							for i := range each {
+								entries = append(entries, Entry{fmt.Sprintf("%d.%d", s, wave*each+i), i})
+							}
+							if _, err := a.AppendAll(t.Context(), "subject", entries); err != nil {
+								t.Error(err)
+							}
+						})
+					}
+					wg.Wait()
+					pass(8 * time.Millisecond) // what was told goes to all
+				}
+				whole := 0
+				for _, b := range d.batches {
+					if len(b) == senders*each {
+						whole++
+					}
+				}
+				if whole < waves-3 {
+					t.Errorf("%d of %d waves were one batch each; there were %d batches", whole, waves, len(d.batches))
+				}
+				pass(time.Second)
+			})
+		})
+	}
+}
+
+// Who comes when the crowd has gone waits for nobody.
+func TestAppendAfterTheCrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		a := d.appender()
+		var wg sync.WaitGroup
+		for s := range 64 {
+			wg.Go(func() {
+				if _, err := a.Append(t.Context(), "subject", fmt.Sprint(s), s); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for i, after := range []time.Duration{gatherMost, gatherAfter} {
+			pass(after)
+			at := time.Now()
+			if _, err := a.Append(t.Context(), "subject", fmt.Sprint("late", i), i); err != nil {
+				t.Error(err)
+			}
+			most := 200 * time.Microsecond
+			if i == 0 { // still among them
+				most += gatherMost
+			}
+			if took := time.Since(at); took > most {
+				t.Errorf("a line %v after the crowd took %v", after, took)
+			}
+		}
+	})
+}
+
 // A batch that panics is nobody's end but the one's who carried it out.
 func TestAppendAfterAPanic(t *testing.T) {
 	t.Parallel()
