@@ -14,7 +14,7 @@ import (
 
 // benchConn is a connection without a socket: what it is to be sent stays in its outbox.
 func benchConn(e *Edge) *conn {
-	return &conn{edge: e, w: newWriter(0), done: make(chan struct{})}
+	return &conn{edge: e, w: newWriter(0, new(coming)), done: make(chan struct{})}
 }
 
 // signedIn gives a connection with a session.

@@ -163,12 +163,7 @@ func (c *conn) do(cmds ...wire.Command) bool {
 	})
 	begun, of := time.Now(), c.current()
 	replies := make([]wire.Reply, len(cmds))
-	var err error
-	if len(cmds) == 1 {
-		replies[0], err = todo.run(c, ctx, cmd)
-	} else {
-		err = c.sayAll(ctx, cmds, replies)
-	}
+	err := c.carryOut(ctx, todo, cmds, replies)
 	if err == nil && of != nil && time.Since(begun) > c.edge.cfg.confirmAfter {
 		err = c.confirm(ctx, of)
 	}
@@ -201,6 +196,30 @@ func (c *conn) do(cmds ...wire.Command) bool {
 	}
 	c.push(told)
 	return true
+}
+
+// carryOut runs todo for the commands, which are one unless they are lines to be said together, and
+// fills in their replies.
+func (c *conn) carryOut(ctx context.Context, todo command, cmds []wire.Command, replies []wire.Reply) (err error) {
+	if t := cmds[0].Type; t == wire.Say || t == wire.RoomSay {
+		c.edge.coming.begun.Add(uint64(len(cmds)))
+		defer c.edge.wasSaid(len(cmds))
+	}
+	if len(cmds) > 1 {
+		return c.sayAll(ctx, cmds, replies)
+	}
+	replies[0], err = todo.run(c, ctx, cmds[0])
+	return err
+}
+
+// wasSaid ends so many lines, and the rest of the writers that wait for the last of them.
+func (e *Edge) wasSaid(n int) {
+	ended := e.coming.ended.Add(uint64(n))
+	if e.coming.rests.Load() > 0 && ended >= e.coming.begun.Load() {
+		for _, w := range e.writers {
+			w.poke()
+		}
+	}
 }
 
 // sayAll says lines together and fills in their replies; its error is all of them's.

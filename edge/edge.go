@@ -102,6 +102,7 @@ type Edge struct {
 
 	hub       *hub
 	writers   []*writer
+	coming    coming // lines of its clients that are on their way to the stream
 	sessions  *registry
 	addresses *addresses
 	memory    *memory
@@ -172,7 +173,7 @@ func (e *Edge) start(ctx context.Context) error {
 		return fmt.Errorf("start edge: %w", err)
 	}
 	for i := range max(1, runtime.GOMAXPROCS(0)/writersFor) {
-		w := newWriter(i)
+		w := newWriter(i, &e.coming)
 		e.writers = append(e.writers, w)
 		e.writing.Go(func() { w.run(e.unwrite) })
 	}

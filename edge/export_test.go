@@ -162,3 +162,6 @@ func (e *Edge) Returning() int {
 	defer e.returns.mu.Unlock()
 	return len(e.returns.waiting)
 }
+
+// Coming is how many lines of the edge's clients are on their way to the stream.
+func (e *Edge) Coming() uint64 { return e.coming.begun.Load() - e.coming.ended.Load() }

@@ -50,7 +50,7 @@ func newCrowd(tb testing.TB, n, writers int, serve bool) *crowd {
 	stop := make(chan struct{})
 	tb.Cleanup(func() { close(stop) })
 	for i := range writers {
-		w := newWriter(i)
+		w := newWriter(i, new(coming))
 		cr.writers = append(cr.writers, w)
 		if serve {
 			go w.run(stop)

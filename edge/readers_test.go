@@ -45,7 +45,7 @@ type heardBy struct {
 // listen reads data, in pieces of size, in a dialect.
 func listen(t testing.TB, d dialect, data []byte, size int) (all []heardBy) {
 	t.Helper()
-	c := &conn{edge: &Edge{}, w: newWriter(0), done: make(chan struct{}), dialect: d, sock: &script{data: data, size: max(1, size)}}
+	c := &conn{edge: &Edge{}, w: newWriter(0, new(coming)), done: make(chan struct{}), dialect: d, sock: &script{data: data, size: max(1, size)}}
 	in := &input{c: c}
 	defer in.release()
 	var r reader

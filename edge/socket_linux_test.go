@@ -165,7 +165,7 @@ func TestIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // see abov
 	waitsFor(t, e)
 	e.addresses = newAddresses(Config{ConnectionsPerIP: 2 * n})
 	lobby, game := newChannel("lobby", 1), newChannel("game21", 1)
-	w := newWriter(0)
+	w := newWriter(0, new(coming))
 	port, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,10 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/gobwas/ws"
 
+	"gamehall/edge"
 	"gamehall/shared/bus"
 	"gamehall/shared/fault"
+	"gamehall/shared/natstest"
 )
 
 // said counts the lines of each request.
@@ -75,6 +77,31 @@ func TestLinesTogether(t *testing.T) {
 	}
 	if requests, lines := s.sizes(); requests > 5 || lines != 13 {
 		t.Errorf("%d lines came in %d requests", lines, requests)
+	}
+}
+
+// What clients have said is on its way until it is stored or refused.
+func TestLinesOnTheirWay(t *testing.T) {
+	t.Parallel()
+	n := &neighbours{}
+	coming := make(chan uint64, 2)
+	var e *edge.Edge
+	n.onSay = func(_ context.Context, text string) error {
+		coming <- e.Coming()
+		if text == "no" {
+			return fault.New(fault.Internal, "made up")
+		}
+		return nil
+	}
+	h := startWith(t, n, nil)
+	e = h.edge
+	ann := h.signIn(t, "ann")
+	for _, text := range []string{"hi", "no"} {
+		ann.send(text)
+		if got := <-coming; got != 1 {
+			t.Errorf("%d lines are on their way while chat stores %q", got, text)
+		}
+		natstest.Eventually(t, "it has ended", func() bool { return e.Coming() == 0 })
 	}
 }
 

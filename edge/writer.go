@@ -15,37 +15,24 @@ import (
 type writer struct {
 	id int // its place in channel.told
 
-	mu   sync.Mutex // guards the four below; never held while writing
-	ops  []op
-	news []*channel
-	told uint64  // how often it was told of news
-	due  []*conn // with something of their own to send
-	wake chan struct{}
+	mu    sync.Mutex // guards the four below; never held while writing
+	ops   []op
+	news  []*channel
+	told  uint64  // how often it was told of news
+	due   []*conn // with something of their own to send
+	wake  chan struct{}
+	lines *coming
 
 	// The goroutine's own.
 	members map[*channel][]*conn
 	attempt *attempt
-	rest    rest // after the last round
+	rest    rest   // after the last round; tell reads it, with mu held
+	sent    uint64 // of told, in the rounds so far
 }
 
-// A write costs some 5 µs of the kernel's time whether it sends one line or fifty, so a writer
-// that has much to do does it less often: when something was told during a round, it rests before
-// the next, until nothing more comes or it has rested for long. At a pace where each line's round is
-// over before the next line no line ever waits.
-const (
-	// writersFor is for how many processors there is a writer: the lines' way to it, and NATS in
-	// the same process, have the others.
-	writersFor = 2
-	// restShare is how long it rests at most, in rounds: a busy writer is busy for a quarter of the
-	// time.
-	restShare = 3
-	// restLooks is in how many parts that is divided to see whether more is told.
-	restLooks = 3
-	// restMost bounds the rest, and so what it adds to a line's way.
-	restMost = 10 * time.Millisecond
-	// restFrom is how many sockets make a round that is worth a rest.
-	restFrom = 64
-)
+// writersFor is for how many processors there is a writer: the lines' way to it, and NATS in the
+// same process, have the others.
+const writersFor = 2
 
 // op is a connection that begins or ends to hear a channel.
 type op struct {
@@ -54,8 +41,8 @@ type op struct {
 	join bool
 }
 
-func newWriter(id int) *writer {
-	return &writer{id: id, wake: make(chan struct{}, 1), members: map[*channel][]*conn{}, attempt: newAttempt()}
+func newWriter(id int, lines *coming) *writer {
+	return &writer{id: id, wake: make(chan struct{}, 1), lines: lines, members: map[*channel][]*conn{}, attempt: newAttempt()}
 }
 
 func (w *writer) poke() {
@@ -74,8 +61,9 @@ func (w *writer) tell(ch *channel) {
 		ch.told[w.id] = true
 		w.news = append(w.news, ch)
 	}
+	enough := first || w.rest.lasts() && w.rest.all(w.told, w.lines)
 	w.mu.Unlock()
-	if first {
+	if enough {
 		w.poke()
 	}
 }
@@ -125,11 +113,12 @@ func (w *writer) run(stop <-chan struct{}) {
 		for _, c := range due {
 			c.queued = false
 		}
-		wanted := len(w.news) > 0
-		if wanted {
-			left = w.rest.left(w.told, now)
+		if len(w.news) > 0 {
+			left = w.rest.left(w.told, w.lines, now)
 		}
+		had := w.told - w.sent
 		if left <= 0 { // else what is told meanwhile finds its channel in the list, and wakes nobody
+			w.sent = w.told
 			news, w.news = w.news, news[:0]
 			for _, ch := range news {
 				ch.told[w.id] = false
@@ -145,7 +134,7 @@ func (w *writer) run(stop <-chan struct{}) {
 		if left > 0 {
 			rested.Reset(left)
 		}
-		w.round(news, now)
+		w.round(news, had, now)
 		clear(ops)
 		clear(due)
 		clear(news)
@@ -153,8 +142,9 @@ func (w *writer) run(stop <-chan struct{}) {
 	}
 }
 
-// round sends every session that hears one of the channels what it has not had.
-func (w *writer) round(news []*channel, begun time.Time) {
+// round sends every session that hears one of the channels what it has not had, which is so many
+// events.
+func (w *writer) round(news []*channel, had uint64, begun time.Time) {
 	sockets := 0
 	for _, ch := range news {
 		for _, c := range w.members[ch] {
@@ -166,46 +156,11 @@ func (w *writer) round(news []*channel, begun time.Time) {
 		return
 	}
 	w.mu.Lock()
-	told, busy := w.told, len(w.news) > 0
-	w.mu.Unlock()
-	if end := time.Now(); busy {
-		w.rest.begin(told, end.Sub(begun), end)
+	defer w.mu.Unlock()
+	if had >= restLines || len(w.news) > 0 {
+		end := time.Now()
+		w.rest.after(end.Sub(begun), w.told, w.lines, end)
 	}
-}
-
-// rest is the time after a round in which what is told waits for the next one. It ends when
-// nothing more has been told for a while, as when all who talk wait for what they said, and at
-// its bound. The writer's goroutine owns it.
-type rest struct {
-	until time.Time // zero when there is none
-	next  time.Time // when is looked again
-	gap   time.Duration
-	told  uint64 // how often the writer had been told of news at the last look
-}
-
-// left is how much of it is left; told is how often the writer has been told of news.
-func (r *rest) left(told uint64, now time.Time) time.Duration {
-	if r.until.IsZero() {
-		return 0
-	}
-	if told != r.told && !now.Before(r.next) {
-		r.told, r.next = told, now.Add(r.gap)
-		if r.until.Before(r.next) {
-			r.next = r.until
-		}
-	}
-	left := r.next.Sub(now)
-	if left <= 0 {
-		r.until = time.Time{}
-	}
-	return left
-}
-
-// begin begins it after a round that took so long.
-func (r *rest) begin(told uint64, took time.Duration, now time.Time) {
-	most := min(restShare*took, restMost)
-	r.gap = most / restLooks
-	r.until, r.next, r.told = now.Add(most), now.Add(r.gap), told
 }
 
 func (w *writer) apply(o op) {

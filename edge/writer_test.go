@@ -49,7 +49,7 @@ func TestWriterRests(t *testing.T) {
 	t.Parallel()
 	const took = 2 * time.Millisecond
 	e := bareEdge(t)
-	w := newWriter(0)
+	w := newWriter(0, new(coming))
 	ch := newChannel("lobby", 1)
 	line := func() {
 		ch.mu.Lock()
@@ -90,51 +90,5 @@ func TestWriterRests(t *testing.T) {
 	}
 	if rest := socks.second.Sub(socks.first); rest < restShare*took/restLooks {
 		t.Errorf("the second round began %s after the first, which took %s", rest, took)
-	}
-}
-
-// TestRest: a rest lasts while more is told, within its bound, and ends when nothing is.
-func TestRest(t *testing.T) {
-	t.Parallel()
-	const took = restMost / restShare / 10
-	const most, gap = restShare * took, restShare * took / restLooks
-	tests := []struct {
-		name string
-		took time.Duration
-		told []time.Duration // when, after the round
-		want time.Duration   // when it is over
-	}{
-		{name: "nothing more is told", took: took, want: gap},
-		{name: "something at the begin", took: took, told: []time.Duration{1}, want: 2 * gap},
-		{name: "something in each part", took: took, told: []time.Duration{1, gap + 1, 2*gap + 1}, want: most},
-		{name: "all the time, after a long round", took: time.Second, told: []time.Duration{1, 4 * time.Millisecond, 7 * time.Millisecond, 9 * time.Millisecond}, want: restMost},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var r rest
-			begun, told := time.Now(), uint64(7)
-			if left := r.left(told, begun); left != 0 {
-				t.Errorf("%s is left of none", left)
-			}
-			r.begin(told, tt.took, begun)
-			now := begun
-			for {
-				for len(tt.told) > 0 && begun.Add(tt.told[0]).Before(now) {
-					told, tt.told = told+1, tt.told[1:]
-				}
-				left := r.left(told, now)
-				if left <= 0 {
-					break
-				}
-				now = now.Add(left)
-			}
-			if got := now.Sub(begun); got != tt.want {
-				t.Errorf("it was over after %s, want %s", got, tt.want)
-			}
-			if left := r.left(told+1, now); left != 0 {
-				t.Errorf("%s is left when it is over", left)
-			}
-		})
 	}
 }
