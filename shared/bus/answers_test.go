@@ -175,8 +175,17 @@ func TestCommandKeys(t *testing.T) {
 	t.Parallel()
 	seen := map[commandKey]command{}
 	for _, c := range []command{
-		{}, {subject: "a"}, {user: "a"}, {id: "a"}, {subject: "ab"}, {subject: "a", user: "b"}, {subject: "a", id: "b"},
-		{user: "ab"}, {user: "a", id: "b"}, {subject: "a", body: [32]byte{1}}, {subject: strings.Repeat("a", 500)},
+		{},
+		{subject: "a"},
+		{user: "a"},
+		{id: "a"},
+		{subject: "ab"},
+		{subject: "a", user: "b"},
+		{subject: "a", id: "b"},
+		{user: "ab"},
+		{user: "a", id: "b"},
+		{subject: "a", body: [32]byte{1}},
+		{subject: strings.Repeat("a", 500)},
 	} {
 		if other, is := seen[c.key()]; is {
 			t.Errorf("%v and %v are the same", c, other)
