@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+	"unique"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -259,9 +260,10 @@ func (d *Directory) take(m *mirror, e jetstream.KeyValueEntry) {
 		d.log.Error("a session's record cannot be read", "key", e.Key(), "error", err)
 		return
 	}
+	r.Edge, r.State = unique.Make(r.Edge).Value(), unique.Make(r.State).Value() // few
 	d.mu.Lock()
-	m.records[e.Key()] = &r
-	m.ids[r.User] = e.Key()
+	m.records[r.UserID] = &r // not e's key, which is a part of a longer subject
+	m.ids[r.User] = r.UserID
 	d.mu.Unlock()
 }
 
