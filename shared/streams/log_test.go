@@ -3,6 +3,7 @@ package streams_test
 import (
 	"errors"
 	"math"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -108,4 +109,24 @@ func TestLastNow(t *testing.T) {
 		t.Parallel()
 		test(t, natstest.RunCluster(t, 3).JetStream(t), 3)
 	})
+}
+
+// A look takes little memory: the client's own queue of what comes would have half a MiB.
+func TestLastOfTakesLittle(t *testing.T) { //nolint:paralleltest // it counts what is allocated
+	js, ctx := natstest.Run(t).JetStream(t), natstest.Context(t)
+	if _, err := streams.Publish(ctx, js, "hall.events.room.a", "a", 1); err != nil {
+		t.Fatal(err)
+	}
+	const looks = 50
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range looks {
+		if last, err := streams.LastOf(ctx, js, streams.Events, "hall.events.room.a", "hall.events.room.b"); err != nil || len(last) != 1 {
+			t.Fatalf("%v, %v", last, err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / looks; each > 256<<10 {
+		t.Errorf("a look took %d KiB", each>>10)
+	}
 }

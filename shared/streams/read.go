@@ -73,8 +73,8 @@ func RangeOf(ctx context.Context, js jetstream.JetStream, stream, subject string
 			if !more || after >= upTo {
 				return nil // it broke after the last one that was wanted
 			}
-			ask := map[string]any{"seq": after + 1, "next_by_subj": subject, "batch": min(page, upTo-after)}
-			pending, err = directGet(ctx, js, stream, ask, func(m Msg) bool {
+			ask := map[string]any{"seq": after + 1, "next_by_subj": subject}
+			pending, err = directGet(ctx, js, stream, ask, int(min(page, upTo-after)), func(m Msg) bool {
 				if m.Seq > upTo {
 					more = false
 					return false
@@ -234,9 +234,9 @@ func LastNow(ctx context.Context, js jetstream.JetStream, stream string, subject
 // multiLast hands the last message of each subject to each, in one batch; where that breaks,
 // it starts again, until ctx ends.
 func multiLast(ctx context.Context, js jetstream.JetStream, stream string, subjects []string, from uint64, each func(Msg)) error {
-	ask := map[string]any{"multi_last": subjects, "seq": from, "batch": len(subjects)}
+	ask := map[string]any{"multi_last": subjects, "seq": from}
 	return retry(ctx, js.Conn(), func(ctx context.Context) error {
-		pending, err := directGet(ctx, js, stream, ask, func(m Msg) bool {
+		pending, err := directGet(ctx, js, stream, ask, len(subjects), func(m Msg) bool {
 			each(m)
 			return true
 		})
@@ -247,26 +247,30 @@ func multiLast(ctx context.Context, js jetstream.JetStream, stream string, subje
 	})
 }
 
-// directGet asks a stream for a batch (NATS ADR-31), hands each message on until each gives
+// directGet asks a stream for a batch (NATS ADR-31) of so many messages at most, hands each message on until each gives
 // false, and gives the number of messages that match and did not fit the batch. A batch that
 // does not come whole is an error: a reader that took it for the end would make a hole (which
 // is why natsext.RequestMany, silent at its timeout, is not used).
-func directGet(ctx context.Context, js jetstream.JetStream, stream string, ask map[string]any, each func(Msg) bool) (pending uint64, err error) {
+func directGet(ctx context.Context, js jetstream.JetStream, stream string, ask map[string]any, most int, each func(Msg) bool) (pending uint64, err error) {
+	ask["batch"] = most
 	req, err := json.Marshal(ask)
 	if err != nil {
 		return 0, fmt.Errorf("encode: %w", err)
 	}
 	err = bus.While(ctx, js.Conn(), 0, func(ctx context.Context) (err error) {
-		pending, err = readBatch(ctx, js.Conn(), stream, req, each)
+		pending, err = readBatch(ctx, js.Conn(), stream, req, most, each)
 		return err
 	})
 	return pending, err
 }
 
 // readBatch is directGet of what is encoded.
-func readBatch(ctx context.Context, nc *nats.Conn, stream string, req []byte, each func(Msg) bool) (pending uint64, err error) {
+func readBatch(ctx context.Context, nc *nats.Conn, stream string, req []byte, most int, each func(Msg) bool) (pending uint64, err error) {
 	inbox := nc.NewRespInbox()
-	sub, err := nc.SubscribeSync(inbox)
+	// A channel of our own has room for all that is asked for, and the end; the client's would have
+	// half a MiB.
+	batch := make(chan *nats.Msg, most+1)
+	sub, err := nc.ChanSubscribe(inbox, batch)
 	if err != nil {
 		return 0, err
 	}
@@ -274,10 +278,17 @@ func readBatch(ctx context.Context, nc *nats.Conn, stream string, req []byte, ea
 	if err := nc.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, req); err != nil {
 		return 0, err
 	}
+	timer := time.NewTimer(quiet)
+	defer timer.Stop()
 	for {
-		m, err := next(ctx, sub)
-		if err != nil {
-			return 0, err
+		var m *nats.Msg
+		select {
+		case m = <-batch:
+			timer.Reset(quiet)
+		case <-timer.C:
+			return 0, nats.ErrTimeout
+		case <-ctx.Done():
+			return 0, ctx.Err()
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
@@ -306,13 +317,6 @@ func readBatch(ctx context.Context, nc *nats.Conn, stream string, req []byte, ea
 			return 0, nil
 		}
 	}
-}
-
-// next waits for a message of a batch, and no longer than quiet.
-func next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, quiet)
-	defer cancel()
-	return sub.NextMsgWithContext(ctx)
 }
 
 // Kept asks the leader whether the message with sequence seq is still stored. It goes on
