@@ -151,10 +151,10 @@ func (e *Edge) start(ctx context.Context) error {
 	if e.tls, err = e.cfg.secureConfig(); err != nil {
 		return err
 	}
-	if e.tcp, err = new(net.ListenConfig).Listen(ctx, "tcp", e.cfg.TCP); err != nil {
+	if e.tcp, err = port().Listen(ctx, "tcp", e.cfg.TCP); err != nil {
 		return fmt.Errorf("the edge cannot listen for players: %w", err)
 	}
-	if e.web, err = new(net.ListenConfig).Listen(ctx, "tcp", e.cfg.HTTP); err != nil {
+	if e.web, err = port().Listen(ctx, "tcp", e.cfg.HTTP); err != nil {
 		return fmt.Errorf("the edge cannot listen for HTTP: %w", err)
 	}
 	if e.nc, err = e.cfg.NATS.Connect("edge"); err != nil {

@@ -2,10 +2,11 @@
 
 package edge
 
-import (
-	"syscall"
-	"time"
-)
+import "net"
 
-// userTimeout is Linux's; elsewhere keepalive alone finds a dead peer.
-func userTimeout(syscall.RawConn, time.Duration) error { return nil }
+// port is how a port listens: keepalive alone finds a dead peer.
+func port() *net.ListenConfig {
+	return &net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: deadAfter / 2, Interval: deadAfter / 6, Count: 3,
+	}}
+}

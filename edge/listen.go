@@ -101,9 +101,6 @@ func (e *Edge) visitor(hostport string) *conn {
 // receive gives c, which was allowed, its socket.
 func (e *Edge) receive(c *conn, nc net.Conn) error {
 	nc = bare(nc)
-	if err := keepAlive(nc); err != nil {
-		e.log.Warn("dead peers will be noticed late", "error", err)
-	}
 	var err error
 	if c.sock, err = newSocket(nc, c); err != nil {
 		e.addresses.close(c)
@@ -122,26 +119,6 @@ func addrOf(hostport string) netip.Addr {
 		return netip.Addr{}
 	}
 	return a.Addr().Unmap()
-}
-
-// keepAlive lets the kernel find a dead peer: probes after half of deadAfter of silence, and
-// an end when what was sent is not confirmed within deadAfter.
-func keepAlive(nc net.Conn) error {
-	if secured, ok := nc.(*tls.Conn); ok {
-		nc = bare(secured.NetConn())
-	}
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		return nil
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return err
-	}
-	err = tcp.SetKeepAliveConfig(net.KeepAliveConfig{
-		Enable: true, Idle: deadAfter / 2, Interval: deadAfter / 6, Count: 3,
-	})
-	return errors.Join(err, userTimeout(raw, deadAfter))
 }
 
 // lastSeen is until when a connection that is gone can have been there: zero is now. What
