@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"sort"
 	"strings"
 	"sync"
 
@@ -38,7 +39,7 @@ type channel struct {
 	oldest  int              // of the ring
 	from    uint64           // events up to this one are not in recent
 	silent  [dialects]uint64 // nor, up to this one, in that dialect's log: nobody spoke it then
-	waiting []waiter         // sessions that joined at a sequence the log has not reached
+	waiting map[*conn]waiter // sessions that joined at a sequence the log has not reached
 	marks   []mark
 	gone    departures
 }
@@ -57,14 +58,13 @@ type place struct {
 
 // waiter is a session that hears the channel from the first event after seq on.
 type waiter struct {
-	c    *conn
 	slot int
 	s    *session
 	seq  uint64
 }
 
 func newChannel(name string, writers int) *channel {
-	ch := &channel{name: name, told: make([]bool, writers), ready: make(chan struct{})}
+	ch := &channel{name: name, told: make([]bool, writers), ready: make(chan struct{}), waiting: map[*conn]waiter{}}
 	for d := range ch.logs {
 		ch.logs[d] = newLog()
 	}
@@ -91,21 +91,21 @@ func (ch *channel) join(c *conn, s *session, slot int, seq uint64) bool {
 	case left:
 		return false
 	case seq > ch.last:
-		ch.waiting = append(ch.waiting, waiter{c, slot, s, seq})
+		ch.waiting[c] = waiter{slot, s, seq}
 		return true
 	case seq < max(ch.from, ch.silent[c.dialect]):
 		return false
 	}
 	at := ch.logs[c.dialect].here()
-	for i := range ch.recent {
-		if p := ch.recent[(ch.oldest+i)%len(ch.recent)]; p.seq > seq {
-			at = p.at[c.dialect]
-			break
-		}
+	if i := sort.Search(len(ch.recent), func(i int) bool { return ch.nth(i).seq > seq }); i < len(ch.recent) {
+		at = ch.nth(i).at[c.dialect]
 	}
 	ch.attach(c, s, slot, at)
 	return true
 }
+
+// nth is the place of an event that is remembered, 0 the oldest's; ch.mu is held.
+func (ch *channel) nth(i int) *place { return &ch.recent[(ch.oldest+i)%len(ch.recent)] }
 
 // joinedAt is the sequence at which s joined the channel in slot.
 func (c *conn) joinedAt(s *session, slot int) uint64 {
@@ -164,7 +164,7 @@ func (ch *channel) attach(c *conn, s *session, slot int, at cursor) {
 func (ch *channel) leave(c *conn, slot int) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	ch.drop(c)
+	delete(ch.waiting, c)
 	c.mu.Lock()
 	heard := c.hears[slot] == ch
 	if heard {
@@ -174,16 +174,6 @@ func (ch *channel) leave(c *conn, slot int) {
 	c.mu.Unlock()
 	if heard {
 		c.w.member(ch, c, false)
-	}
-}
-
-// drop takes c from those that wait; ch.mu is held.
-func (ch *channel) drop(c *conn) {
-	for i := 0; i < len(ch.waiting); i++ {
-		if ch.waiting[i].c == c {
-			ch.waiting = append(ch.waiting[:i], ch.waiting[i+1:]...)
-			i--
-		}
 	}
 }
 
@@ -288,16 +278,15 @@ func (ch *channel) admit(next uint64) {
 	if len(ch.waiting) == 0 {
 		return
 	}
-	left := ch.waiting[:0]
-	for _, w := range ch.waiting {
+	for c, w := range ch.waiting {
 		if w.seq < next {
-			ch.attach(w.c, w.s, w.slot, ch.logs[w.c.dialect].here())
-			continue
+			ch.attach(c, w.s, w.slot, ch.logs[c.dialect].here())
+			delete(ch.waiting, c)
 		}
-		left = append(left, w)
 	}
-	clear(ch.waiting[len(left):])
-	ch.waiting = left
+	if len(ch.waiting) == 0 {
+		ch.waiting = map[*conn]waiter{} // the old one keeps the room of all that it ever held
+	}
 }
 
 // reached gives the last sequence in the log.

@@ -98,8 +98,8 @@ func (c *conn) ended(err error) {
 		c.broken() // whatever speaks there, it would not understand us
 	case errors.Is(err, io.EOF):
 		c.leave()
+		c.hangUp() // first: then one system call closes the socket
 		c.close(wire.Bye)
-		c.hangUp()
 	default:
 		if !errors.Is(err, net.ErrClosed) {
 			c.edge.log.Debug("connection lost", "conn", c.id, "error", err)
@@ -147,7 +147,7 @@ func (c *conn) hangUp() {
 func (c *conn) linger(in *input) {
 	defer in.release()
 	c.mu.Lock()
-	wait := c.closing && !c.dead
+	wait, hungUp := c.closing && !c.dead, c.hungUp
 	c.mu.Unlock()
 	if !wait {
 		return
@@ -156,7 +156,7 @@ func (c *conn) linger(in *input) {
 		return
 	}
 	in.waiting = true
-	for {
+	for !hungUp { // else there is nothing to come
 		in.take(len(in.unread()))
 		if err := in.fill(false); err != nil {
 			if errors.Is(err, io.EOF) {

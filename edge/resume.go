@@ -149,6 +149,10 @@ func (e *Edge) lastStored(ctx context.Context) (last uint64, err error) {
 // catchUp shows the session what it missed in each of its channels, and lets it hear them. It
 // takes as long as the client takes to read that.
 func (c *conn) catchUp(s *session, at positions, in roomapi.Membership) error {
+	lobby := s.lobby.join(c, s, slotLobby, at.lobby)
+	if lobby && in.RoomID == "" && s.entered == nil && s.game.join(c, s, slotGame, at.game) {
+		return nil // it has missed nothing that the logs do not have
+	}
 	ctx, cancel := context.WithCancel(c.edge.ctx)
 	defer cancel()
 	ended := c.edge.background(func() { // the connection may end meanwhile
@@ -161,8 +165,10 @@ func (c *conn) catchUp(s *session, at positions, in roomapi.Membership) error {
 	if !ended {
 		return context.Canceled
 	}
-	if err := c.hear(ctx, s, s.lobby, slotLobby, streams.LobbyChannel, at.lobby); err != nil {
-		return err
+	if !lobby {
+		if err := c.hear(ctx, s, s.lobby, slotLobby, streams.LobbyChannel, at.lobby); err != nil {
+			return err
+		}
 	}
 	if in.RoomID != "" {
 		r := room{name: in.Room, id: in.RoomID, seq: in.JoinSeq}

@@ -43,7 +43,7 @@ type returning struct {
 // turn is what one that waits is to do: to ask for all of group, or to go on.
 type turn struct {
 	group []*returning
-	is    returned
+	is    *returned
 }
 
 // returned is what became of a resume.
@@ -56,7 +56,7 @@ type returned struct {
 }
 
 // resume claims the session of a client that comes back, and looks which room it is in.
-func (r *returns) resume(ctx context.Context, req authapi.ResumeRequest) returned {
+func (r *returns) resume(ctx context.Context, req authapi.ResumeRequest) *returned {
 	w := &returning{ctx: ctx, req: req, turn: make(chan turn, 2)}
 	r.mu.Lock()
 	r.waiting = append(r.waiting, w)
@@ -72,7 +72,7 @@ func (r *returns) resume(ctx context.Context, req authapi.ResumeRequest) returne
 
 // next lets one ask for those that wait; r.mu is held.
 func (r *returns) next() {
-	for len(r.waiting) > 0 && (r.asking == 0 || r.asking < returnsMost && len(r.waiting) >= authapi.ResumeMost) {
+	for len(r.waiting) > 0 && r.asking < returnsMost && (r.asking == 0 || len(r.waiting) >= authapi.ResumeMost) {
 		n := 1 // all under one lease, which a request names
 		for n < min(len(r.waiting), authapi.ResumeMost) && r.waiting[n].req.Edge == r.waiting[0].req.Edge {
 			n++
@@ -99,17 +99,20 @@ func (r *returns) carryOut(group []*returning) {
 		})
 	}
 	slow := time.AfterFunc(r.edge.cfg.returnsFor, done)
-	told := 0
-	defer func() {
+	answered := func() {
 		slow.Stop()
 		done()
+	}
+	told := 0
+	defer func() {
+		answered()
 		for _, w := range group[told:] { // after a panic
-			w.turn <- turn{is: returned{command: bus.NewID(), err: errNoReturn()}}
+			w.turn <- turn{is: &returned{command: bus.NewID(), err: errNoReturn()}}
 		}
 	}()
-	all := r.ask(group)
+	all := r.ask(group, answered)
 	for i, w := range group {
-		w.turn <- turn{is: all[i]}
+		w.turn <- turn{is: &all[i]}
 		told++
 	}
 }
@@ -118,8 +121,8 @@ func errNoReturn() error {
 	return fault.New(fault.Unavailable, "the session could not be resumed, please try again")
 }
 
-// ask resumes a group and looks for the rooms.
-func (r *returns) ask(group []*returning) []returned {
+// ask resumes a group, and looks for the rooms once auth has answered.
+func (r *returns) ask(group []*returning, answered func()) []returned {
 	all := make([]returned, len(group))
 	ctx := group[0].ctx
 	if len(group) == 1 {
@@ -137,6 +140,7 @@ func (r *returns) ask(group []*returning) []returned {
 		defer cancel()
 		r.askAll(ctx, group, all)
 	}
+	answered()
 	var in []int
 	var sessions []authapi.SignInResponse
 	for i := range all {

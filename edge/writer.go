@@ -83,11 +83,11 @@ func (w *writer) send(c *conn) {
 func (w *writer) member(ch *channel, c *conn, join bool) {
 	w.mu.Lock()
 	w.ops = append(w.ops, op{ch, c, join})
-	w.mu.Unlock()
-	if join {
-		w.tell(ch) // it may have told something since the session's place in it was found
-		return
+	if join && !c.queued { // the channel may have told something since the session's place in it was found
+		c.queued = true
+		w.due = append(w.due, c)
 	}
+	w.mu.Unlock()
 	w.poke() // a quiet channel must not keep a connection that is gone
 }
 

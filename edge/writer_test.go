@@ -92,3 +92,49 @@ func TestWriterRests(t *testing.T) {
 		t.Errorf("the second round began %s after the first, which took %s", rest, took)
 	}
 }
+
+// Who begins to hear a channel is sent what that told meanwhile; nobody else is looked at for that.
+func TestJoinIsNoRound(t *testing.T) {
+	t.Parallel()
+	w, ch := newWriter(0, &coming{}), newChannel("lobby", 1)
+	c := benchConn(bareEdge(t))
+	c.w = w
+	for range 2 {
+		w.member(ch, c, true)
+	}
+	if len(w.news) != 0 || len(w.due) != 1 || w.due[0] != c || len(w.ops) != 2 {
+		t.Errorf("%d channels have news, %d connections something of their own", len(w.news), len(w.due))
+	}
+}
+
+// Sessions that wait for a channel to go on are found by their connections, however many wait, and
+// hear it from the event that each waited for.
+func TestWaitersOfAChannel(t *testing.T) {
+	t.Parallel()
+	e, term := bareEdge(t), newTerm()
+	ch := newChannel("game21", 1)
+	var all []*conn
+	for i := range 4 {
+		c, s := beginsSession(e, term)
+		c.session, c.w = s, newWriter(0, &coming{})
+		if !ch.join(c, s, slotGame, uint64(10+10*i)) || c.hears[slotGame] != nil {
+			t.Fatalf("%d does not wait", i)
+		}
+		all = append(all, c)
+	}
+	ch.leave(all[1], slotGame)
+	for _, step := range []struct {
+		seq  uint64
+		hear []bool
+	}{{10, []bool{false, false, false, false}}, {35, []bool{true, false, true, false}}} {
+		ch.skip(step.seq)
+		for i, c := range all {
+			if (c.hears[slotGame] != nil) != step.hear[i] {
+				t.Errorf("at %d: %d hears it: %v", step.seq, i, !step.hear[i])
+			}
+		}
+	}
+	if len(ch.waiting) != 1 {
+		t.Errorf("%d wait, want one", len(ch.waiting))
+	}
+}
