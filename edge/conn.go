@@ -285,7 +285,7 @@ func (c *conn) broken() {
 }
 
 // moved notes that the socket took something.
-func (c *conn) moved() { c.progress.Store(instant()) }
+func (c *conn) moved(at int64) { c.progress.Store(at) }
 
 // stall gives a full socket a goroutine that waits for it.
 func (c *conn) stall() {
@@ -293,7 +293,7 @@ func (c *conn) stall() {
 	c.stalled = true
 	c.mu.Unlock()
 	if c.progress.Load() == 0 {
-		c.moved()
+		c.moved(instant())
 	}
 	c.edge.background(func() {
 		c.edge.stats.stalled.Inc()
@@ -326,7 +326,7 @@ func (c *conn) drain() {
 		c.mu.Lock()
 		c.out.sent(max(0, n))
 		c.mu.Unlock()
-		c.moved()
+		c.moved(instant())
 	}
 }
 

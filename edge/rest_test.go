@@ -26,8 +26,14 @@ func TestRest(t *testing.T) {
 		{name: "nothing more is told", took: took, want: gap},
 		{name: "something more", took: took, at: []at{{when: gap, told: 1}}, want: 2 * gap},
 		{name: "something again and again", took: took, at: []at{
-			{when: gap / 2, told: 1}, {when: gap, told: 1}, {when: 2 * gap, told: 1}, {when: 3 * gap, told: 1}, {when: 4 * gap, told: 1},
-			{when: 5 * gap, told: 1}, {when: 6 * gap, told: 1}, {when: 7 * gap, told: 1},
+			{when: gap / 2, told: 1},
+			{when: gap, told: 1},
+			{when: 2 * gap, told: 1},
+			{when: 3 * gap, told: 1},
+			{when: 4 * gap, told: 1},
+			{when: 5 * gap, told: 1},
+			{when: 6 * gap, told: 1},
+			{when: 7 * gap, told: 1},
 		}, want: most},
 		{name: "something is on its way, and comes", took: took, at: []at{
 			{when: gap / 2, begun: 2}, {when: 3 * gap, told: 1}, {when: 5 * gap, told: 1},

@@ -28,6 +28,7 @@ type writer struct {
 	attempt *attempt
 	rest    rest   // after the last round; tell reads it, with mu held
 	sent    uint64 // of told, in the rounds so far
+	now     int64  // when the round began
 }
 
 // writersFor is for how many processors there is a writer: the lines' way to it, and NATS in the
@@ -106,6 +107,7 @@ func (w *writer) run(stop <-chan struct{}) {
 		case <-rested.C:
 		}
 		now := time.Now()
+		w.now = instantOf(now)
 		left := time.Duration(0)
 		w.mu.Lock()
 		ops, w.ops = w.ops, ops[:0]
@@ -216,7 +218,7 @@ func (w *writer) flush(c *conn) {
 		closing := c.closing
 		c.mu.Unlock()
 		if a.n > 0 {
-			c.moved()
+			c.moved(w.now)
 		}
 		switch {
 		case full:
