@@ -58,6 +58,10 @@ type returned struct {
 // resume claims the session of a client that comes back, and looks which room it is in.
 func (r *returns) resume(ctx context.Context, req authapi.ResumeRequest) *returned {
 	w := &returning{ctx: ctx, req: req, turn: make(chan turn, 2)}
+	if _, _, ok := authapi.ParseToken(req.Token); !ok {
+		// It is refused, and may be so long that a request of several with it would be, too.
+		return &r.ask([]*returning{w}, func() {})[0]
+	}
 	r.mu.Lock()
 	r.waiting = append(r.waiting, w)
 	r.next()

@@ -153,6 +153,36 @@ func TestReturnsShareARequest(t *testing.T) {
 	}
 }
 
+// What somebody sends instead of a token is not among the others': it may be so long that auth would
+// refuse them all.
+func TestReturnsBesideWhatIsNoToken(t *testing.T) {
+	t.Parallel()
+	const n, others = 5, 6
+	h := start(t, edge.WaitForReturns)
+	r := &returner{h: h, hold: make(chan struct{})}
+	r.serve(t)
+	comeBack(t, r, 1)
+	for i := range others {
+		other := framesTo(t, h.edge)
+		other.send(fmt.Sprintf(`{"id":"1","type":"resume","token":%q}`, strings.Repeat("x", bus.MaxRequest/others+500)))
+		natstest.Eventually(t, "it is asked for, or waits", func() bool {
+			asked, _ := r.requests()
+			return len(asked)-1+h.edge.Returning() > i
+		})
+	}
+	var honest []*frameClient
+	for i := range n {
+		c := framesTo(t, h.edge)
+		c.send(fmt.Sprintf(`{"id":"1","type":"resume","token":%q}`, authapi.Token(name.UserID(fmt.Sprint("user", i+1)), bus.NewID())))
+		honest = append(honest, c)
+	}
+	natstest.Eventually(t, "they wait", func() bool { return h.edge.Returning() >= n })
+	close(r.hold)
+	for _, c := range honest {
+		wantOutcome(t, c, "ok")
+	}
+}
+
 // A copy of auth of an earlier version is asked for each by itself.
 func TestReturnsAtFormerAuth(t *testing.T) {
 	t.Parallel()
