@@ -64,7 +64,7 @@ type conn struct {
 	parked  *reading      // its reader, while nobody reads
 	// Closed once there is something to read, or room to write: who waits for that made it.
 	readable, writable chan struct{}
-	watched            int32 // by the pollers, which guard it
+	watched            atomic.Int32 // the descriptor that the pollers know it by
 }
 
 // heartbeat tells whether cmd is one, which nobody typed.
@@ -282,6 +282,16 @@ func (c *conn) broken() {
 		c.edge.log.Debug("close", "conn", c.id, "error", err)
 	}
 	c.unpark() // to clean up
+}
+
+// over tells whether the socket is closed, or about to be.
+func (c *conn) over() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // moved notes that the socket took something.

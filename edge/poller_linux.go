@@ -41,8 +41,8 @@ func newPoller(events uint32, wake func(*conn)) (*poller, error) {
 	return &poller{file: os.NewFile(uintptr(fd), "epoll"), events: events, wake: wake, conns: map[int32]*conn{}}, nil
 }
 
-// watch lets the poller wake c once, when what it waits for has happened on fd; false when the
-// kernel refuses. The caller keeps fd open meanwhile.
+// watch lets the poller wake c once, when what it waits for has happened on fd; false when c is
+// closed, or the kernel refuses. The caller keeps fd open meanwhile.
 func (p *poller) watch(fd int, c *conn) bool {
 	raw, err := p.file.SyscallConn()
 	if err != nil {
@@ -50,8 +50,13 @@ func (p *poller) watch(fd int, c *conn) bool {
 	}
 	e := unix.EpollEvent{Events: p.events | unix.EPOLLONESHOT, Fd: int32(fd)}
 	p.mu.Lock()
+	if c.over() { // it may have been forgotten already, and would be kept until somebody has its number
+		p.mu.Unlock()
+		return false
+	}
 	known := p.conns[e.Fd] == c
-	p.conns[e.Fd], c.watched = c, e.Fd
+	p.conns[e.Fd] = c
+	c.watched.Store(e.Fd)
 	p.mu.Unlock()
 	op := unix.EPOLL_CTL_MOD
 	if !known {
@@ -62,15 +67,15 @@ func (p *poller) watch(fd int, c *conn) bool {
 	return err == nil && refused == nil
 }
 
-// forget takes c out; closing its socket has taken it out of the set.
+// forget takes c out, which is closed; closing its socket has taken it out of the set.
 func (p *poller) forget(c *conn) {
 	if p == nil { // in a test
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conns[c.watched] == c {
-		delete(p.conns, c.watched)
+	if fd := c.watched.Load(); p.conns[fd] == c {
+		delete(p.conns, fd)
 	}
 }
 

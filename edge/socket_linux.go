@@ -177,7 +177,11 @@ func (s *rawSocket) await(p *poller, at *chan struct{}, until time.Time) error {
 	}
 	watched := p.watch(s.fd, s.c)
 	s.release()
-	if !watched {
+	switch {
+	case watched:
+	case s.c.over():
+		return net.ErrClosed
+	default:
 		return errors.New("the socket cannot be waited for")
 	}
 	var late <-chan time.Time

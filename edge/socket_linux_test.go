@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,6 +131,43 @@ func TestRawSocketIsClosedWhenNobodyUsesIt(t *testing.T) {
 	got, err := io.ReadAll(player)
 	if string(got) != "hi" || err != nil {
 		t.Errorf("the client got %q, %v", got, err)
+	}
+}
+
+// Who is closed while its socket is about to be waited for is not kept by who waits for it.
+func TestPollersKeepNobodyWhoIsGone(t *testing.T) {
+	t.Parallel()
+	e := bareEdge(t)
+	waitsFor(t, e)
+	c, _ := overTCP(t, e)
+	s, ok := c.sock.(*rawSocket)
+	if !ok {
+		t.Fatalf("the socket is a %T", c.sock)
+	}
+	both := map[string]*poller{"reader": e.parking, "writer": e.clogged}
+	kept := func(p *poller) bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.conns[int32(s.fd)] == c //nolint:gosec // a descriptor
+	}
+	if !s.hold() {
+		t.Fatal("it is closed")
+	}
+	defer s.release()
+	var watches sync.WaitGroup
+	for name, p := range both {
+		watches.Go(func() {
+			if !p.watch(s.fd, c) || !kept(p) {
+				t.Errorf("its %s is not waited for", name)
+			}
+		})
+	}
+	watches.Wait()
+	c.broken()
+	for name, p := range both {
+		if p.forget(c); p.watch(s.fd, c) || kept(p) {
+			t.Errorf("its %s is waited for when it is gone", name)
+		}
 	}
 }
 
