@@ -84,7 +84,9 @@ func (w *writer) send(c *conn) {
 func (w *writer) member(ch *channel, c *conn, join bool) {
 	w.mu.Lock()
 	w.ops = append(w.ops, op{ch, c, join})
-	if join && !c.queued { // the channel may have told something since the session's place in it was found
+	// The channel may have told something since the session's place in it was found; and what was
+	// told before it leaves has no round with it any more.
+	if !c.queued {
 		c.queued = true
 		w.due = append(w.due, c)
 	}

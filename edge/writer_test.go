@@ -107,6 +107,27 @@ func TestJoinIsNoRound(t *testing.T) {
 	}
 }
 
+// Who leaves a channel is sent what that told before, also when the writer has not come to it yet and
+// nothing else is sent to that connection.
+func TestLeaverIsSentWhatItHeard(t *testing.T) {
+	t.Parallel()
+	cr := newCrowd(t, 1, 1, false)
+	c, w := cr.conns[0], cr.writers[0]
+	w.due, c.queued = nil, false // its joining is long ago
+	cr.tell(1)
+	cr.ch.leave(c, slotLobby)
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { w.run(stop) })
+	defer running.Wait()
+	defer close(stop)
+	natstest.Eventually(t, "the line is sent", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.out.queue) == 0
+	})
+}
+
 // Sessions that wait for a channel to go on are found by their connections, however many wait, and
 // hear it from the event that each waited for.
 func TestWaitersOfAChannel(t *testing.T) {
