@@ -148,7 +148,7 @@ func TestPollersKeepNobodyWhoIsGone(t *testing.T) {
 	kept := func(p *poller) bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return p.conns[int32(s.fd)] == c //nolint:gosec // a descriptor
+		return p.conns[int32(s.fd)] == c
 	}
 	if !s.hold() {
 		t.Fatal("it is closed")
