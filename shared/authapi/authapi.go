@@ -99,7 +99,7 @@ type Returning struct {
 	Held     string `json:"held,omitzero"`
 }
 
-// ResumeMost is how many clients may share a request: as many as fit one.
+// ResumeMost is how many clients may share a request: as many as fit 16 KiB.
 const ResumeMost = 32
 
 // Alone is the request of r as if it had been sent by itself.

@@ -32,12 +32,12 @@ const (
 // disk at the same moment share its sync.
 //
 // A server without replicas syncs each message on its own, one after the other (measured:
-// 0.2 ms, so 5,000/s whatever the number of senders). An atomic batch (NATS ADR-50) is synced
-// as a whole. So what comes while [singlesMost] messages are under way waits, and when
+// 0.2 ms, so 5,000/s whatever the number of senders). An atomic batch (NATS ADR-50) takes
+// some ten syncs, however many are in it. So what comes while [singlesMost] messages are under way waits, and when
 // [batchFrom] of them wait they go as one batch. For [gatherAfter] after a batch more of the same
 // is expected: who was told of it says more, at nearly the same time. What comes then waits until
 // as many are there as before, or nothing more comes in a part of the time that a batch takes. One
-// message at a time never waits. Several replicas share syncs in Raft already, and a batch would
+// alone, with no batch shortly before it, never waits. Several replicas share syncs in Raft already, and a batch would
 // only cost: there it is [Publish].
 //
 // Who has several messages in an order appends them together ([Appender.AppendAll]). They go
