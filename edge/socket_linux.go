@@ -26,7 +26,7 @@ type rawSocket struct {
 const closedUsers = math.MinInt32
 
 // detach takes the descriptor of a TCP connection from the runtime, and closes nc; nil when nc is
-// something else, and left as it is.
+// something else, or the process may open no more files, and it is left as it is.
 func detach(nc net.Conn, c *conn) (socket, error) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok || c.edge.parking == nil {
@@ -40,6 +40,9 @@ func detach(nc net.Conn, c *conn) (socket, error) {
 	var refused error
 	if err := raw.Control(func(fd uintptr) { s.fd, refused = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
 		return nil, err
+	}
+	if errors.Is(refused, unix.EMFILE) || errors.Is(refused, unix.ENFILE) {
+		return nil, nil //nolint:nilnil // the connection has its descriptor already; the next one waits to be accepted
 	}
 	if refused != nil {
 		return nil, os.NewSyscallError("fcntl", refused)
