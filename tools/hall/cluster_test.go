@@ -46,9 +46,9 @@ func TestClusterPlan(t *testing.T) {
 // TestSessionCluster plays through both edges of what task up:cluster runs.
 func TestSessionCluster(t *testing.T) {
 	t.Parallel()
-	tcp, http, nats, routes := freeRow(t, cluster.Edges), freeRow(t, cluster.Edges), freeRow(t, cluster.Servers), freeRow(t, cluster.Servers)
+	rows := freeRows(t, cluster.Edges, cluster.Edges, cluster.Servers, cluster.Servers)
 	p := launch(t, "cluster", "--data", t.TempDir(), "--config", natsConf,
-		"--tcp", tcp, "--http", http, "--nats-listen", nats, "--cluster", routes)
+		"--tcp", rows[0], "--http", rows[1], "--nats-listen", rows[2], "--cluster", rows[3])
 	talks := regexp.MustCompile(`(?s)  talk     nc (\S+) (\d+) .*\n  talk     nc (\S+) (\d+) .*stop     Ctrl-C`)
 	at := p.await(p.out, talks)
 	p.tcp = net.JoinHostPort(at[1], at[2])
@@ -69,26 +69,42 @@ func TestSessionCluster(t *testing.T) {
 	}
 }
 
-// freeRow is the first address of n where nobody listens.
-func freeRow(t *testing.T, n int) string {
+// freeRows gives, for each length, the first of so many addresses in a row where nobody listens; no
+// address is in two rows.
+func freeRows(t *testing.T, lengths ...int) (firsts []string) {
 	t.Helper()
-	for range 100 {
-		first := freeAddress(t)
-		var at listen
-		if err := at.UnmarshalText([]byte(first)); err != nil {
-			t.Fatal(err)
+	var held []net.Listener // until all are found
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
 		}
-		ok := at.port+n < 1<<16
-		for i := 1; ok && i < n; i++ {
-			l, err := net.Listen("tcp", net.JoinHostPort(at.host, strconv.Itoa(at.port+i)))
-			if ok = err == nil; ok {
-				_ = l.Close()
+	}()
+	for _, n := range lengths {
+		first := ""
+		for try := 0; first == "" && try < 100; try++ {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, l)
+			first = l.Addr().String()
+			var at listen
+			if err := at.UnmarshalText([]byte(first)); err != nil {
+				t.Fatal(err)
+			}
+			for i := 1; first != "" && i < n; i++ {
+				l, err := net.Listen("tcp", net.JoinHostPort(at.host, strconv.Itoa(at.port+i)))
+				if err != nil {
+					first = ""
+					continue
+				}
+				held = append(held, l)
 			}
 		}
-		if ok {
-			return first
+		if first == "" {
+			t.Fatal("no free ports in a row")
 		}
+		firsts = append(firsts, first)
 	}
-	t.Fatal("no free ports in a row")
-	return ""
+	return firsts
 }
