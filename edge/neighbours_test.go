@@ -208,7 +208,13 @@ func (n *neighbours) signOut(ctx context.Context, _ authapi.SignOutRequest) (aut
 	return authapi.SignOutResponse{User: c.User, Seq: seq}, nil
 }
 
+// presence asks the record itself, as auth does: the mirror may be behind.
 func (n *neighbours) presence(ctx context.Context, r authapi.PresenceRequest) (authapi.PresenceResponse, error) {
+	if _, err := n.kv.Get(ctx, bus.Caller(ctx).ID); errors.Is(err, jetstream.ErrKeyNotFound) {
+		return authapi.PresenceResponse{}, fault.New(fault.NotSignedIn, "please sign in first")
+	} else if err != nil {
+		return authapi.PresenceResponse{}, err
+	}
 	if n.onAsked != nil {
 		if err := n.onAsked(ctx); err != nil {
 			return authapi.PresenceResponse{}, err
