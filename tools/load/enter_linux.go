@@ -6,15 +6,19 @@ import (
 	"time"
 )
 
-// atOnce bounds the clients that are getting in side by side.
-const atOnce = 128
+// atOnce bounds the clients that are getting in side by side, and tokensAtOnce those that come back with
+// a token: that costs no hash, and all who lost an edge do it at the same time.
+const (
+	atOnce       = 128
+	tokensAtOnce = 256
+)
 
 // entry says how clients get in.
 type entry struct {
 	password string
 	signUp   bool // before signing in
 	resume   bool // with the token that they have
-	atOnce   int  // so many side by side; 0 is [atOnce]
+	atOnce   int  // so many side by side; 0 is [atOnce], or [tokensAtOnce]
 }
 
 // user is the name of the client with this number.
@@ -36,7 +40,11 @@ func (f *fleet) enter(ctx context.Context, n int, how entry, told func(int)) err
 
 // getIn connects the clients which and lets them in.
 func (f *fleet) getIn(ctx context.Context, which []int, how entry, told func(int)) error {
-	if how.atOnce == 0 {
+	switch {
+	case how.atOnce != 0:
+	case how.resume:
+		how.atOnce = tokensAtOnce
+	default:
 		how.atOnce = atOnce
 	}
 	done, next := 0, 0

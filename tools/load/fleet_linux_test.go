@@ -80,3 +80,20 @@ func TestServers(t *testing.T) {
 		})
 	}
 }
+
+// A reading is taken between two lines: it takes so long that a line would be late, and count.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	f := newTestFleet(t, serve(t, relayName, Relay), 2)
+	f.channel.begin(nextMarker())
+	if f.pause(readFor - 1) {
+		t.Error("it reads although a line is due")
+	}
+	if !f.pause(readFor) {
+		t.Error("it does not read although nothing is due")
+	}
+	f.say(0, f.since())
+	if f.pause(readFor) {
+		t.Error("it reads although a line is on its way")
+	}
+}

@@ -102,12 +102,13 @@ func (f *fleet) talk(ctx context.Context, s *target, sp spec) (begin reading, er
 	// On a machine that is very busy nothing may have come in time.
 	for !counting || f.since() < end || f.channel.ourTold == begin.deliveries {
 		now := f.since()
-		if !counting && now >= begun+sp.warm {
-			counting, end = true, now+sp.long
-			f.channel.latency = histogram{}
+		if !counting && now >= begun+sp.warm && (sp.window > 0 || f.pause(due-now) || now >= begun+2*sp.warm) {
 			if begin, err = f.read(s.pids); err != nil {
 				return begin, err
 			}
+			now = f.since()
+			counting, end = true, now+sp.long
+			f.channel.latency = histogram{}
 		}
 		if sp.window > 0 {
 			f.fill(sp, now)
@@ -130,6 +131,12 @@ func (f *fleet) talk(ctx context.Context, s *target, sp spec) (begin reading, er
 	}
 	return begin, nil
 }
+
+// readFor is longer than a reading of all processes takes.
+const readFor = 20 * time.Millisecond
+
+// pause tells whether the next line is so far away that a reading makes none late.
+func (f *fleet) pause(next time.Duration) bool { return f.channel.inFlight() == 0 && next >= readFor }
 
 // sender is the client that says the line with this number: they take turns, and are spread over
 // all clients.
