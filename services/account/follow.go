@@ -2,16 +2,15 @@ package account
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gamehall/shared/chatapi"
 	"gamehall/shared/event"
+	"gamehall/shared/session"
 	"gamehall/shared/streams"
 )
 
@@ -23,11 +22,6 @@ const (
 	ackWait = 10 * time.Second
 	// batchMost is how many events share a transaction, and so an fsync, when many wait.
 	batchMost = 256
-	// pullFor is how long the server keeps a request for events. The client's own 30 s would let
-	// a request that died with its server be missed for as long.
-	pullFor = 4 * time.Second
-	// linger is how long a batch waits for its next event.
-	linger = time.Millisecond
 	// writeFor bounds a transaction.
 	writeFor = 5 * time.Second
 	// lastWriteFor bounds it once the service is to stop: what is not stored then comes again,
@@ -65,46 +59,30 @@ func (s *Service) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fetched, err := c.Messages(jetstream.PullMaxMessages(batchMost),
-		jetstream.PullExpiry(pullFor), jetstream.PullHeartbeat(pullFor/4))
-	if err != nil {
-		return fmt.Errorf("consume %s: %w", durable, err)
-	}
-	defer fetched.Stop()
-	defer context.AfterFunc(ctx, fetched.Drain)()
-	for {
-		batch, err := gather(fetched)
-		s.take(ctx, batch)
-		if err != nil && !errors.Is(err, jetstream.ErrNoHeartbeat) {
+	for ctx.Err() == nil {
+		changed := s.sessions.Changed()
+		batch, err := streams.Pull(ctx, c, batchMost)
+		all := s.take(ctx, batch)
+		if err != nil {
 			return fmt.Errorf("consume %s: %w", durable, err)
 		}
-	}
-}
-
-// gather waits for an event and adds those that come right behind it.
-func gather(fetched jetstream.MessagesContext) (batch []jetstream.Msg, err error) {
-	m, err := fetched.Next()
-	for err == nil {
-		batch = append(batch, m)
-		if len(batch) == batchMost {
-			return batch, nil
+		if all == 0 && len(batch) > 0 && len(batch) < batchMost {
+			session.Quiet(ctx, changed)
 		}
-		m, err = fetched.Next(jetstream.NextMaxWait(linger))
 	}
-	if errors.Is(err, nats.ErrTimeout) {
-		err = nil
-	}
-	return batch, err
+	return nil
 }
 
-// take stores what the batch says and then acknowledges it, also when ctx has ended.
-func (s *Service) take(ctx context.Context, batch []jetstream.Msg) {
+// take stores what the batch says and then acknowledges it, also when ctx has ended. It gives for how
+// many that was more than to pass over a line of chat.
+func (s *Service) take(ctx context.Context, batch []jetstream.Msg) (forUs int) {
 	var all []told
 	var of []jetstream.Msg // whose they are
 	for _, m := range batch {
 		t, ok, err := readMsg(m)
 		switch {
 		case err != nil:
+			forUs++
 			s.refuse(m, err)
 		case ok:
 			all, of = append(all, t), append(of, m)
@@ -112,8 +90,8 @@ func (s *Service) take(ctx context.Context, batch []jetstream.Msg) {
 			s.settled(m, m.Ack())
 		}
 	}
-	if len(all) == 0 {
-		return
+	if forUs += len(all); len(all) == 0 {
+		return forUs
 	}
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeFor)
 	defer cancel()
@@ -129,6 +107,7 @@ func (s *Service) take(ctx context.Context, batch []jetstream.Msg) {
 			s.settled(m, m.Ack())
 		}
 	}
+	return forUs
 }
 
 func readMsg(m jetstream.Msg) (told, bool, error) {

@@ -197,3 +197,18 @@ func TestConsumerMadeAgain(t *testing.T) {
 		until(t, "the next one is stored", func() bool { return stored(t, s, bob).Epoch == 1 })
 	})
 }
+
+// Lines of chat alone are left to wait for a moment, but not what a session's change tells of.
+func TestChatIsLeftToWait(t *testing.T) {
+	t.Parallel()
+	ns := natstest.Run(t)
+	s := startWith(t, ns, Config{Data: t.TempDir()})
+	ns.Rests(t, durable)
+	ann, _ := began("ann", 1, time.Hour, time.Minute)
+	tell(t, ns, event.Joined, ann, nil)
+	ns.SignIn(t, "ann", "edge1")
+	drained(t, s, ns)
+	if stored(t, s, ann).Epoch != 1 {
+		t.Error("who joined is not stored")
+	}
+}

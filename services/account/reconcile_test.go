@@ -21,6 +21,7 @@ func TestReconcile(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, d storagetest.Database) {
 		ns := natstest.Run(t)
 		s := startOn(t, ns, d)
+		<-s.compared // or it would take those for lost that are to be told of
 		lost, _ := began("lost", 1, time.Hour, 0)
 		leaving, end := began("leaving", 1, time.Hour, time.Minute)
 		lives := ns.SignIn(t, "lives", "edge1")

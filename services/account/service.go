@@ -45,6 +45,8 @@ type Service struct {
 
 	behind context.CancelFunc // ends the goroutines behind the service
 	ended  sync.WaitGroup     // they have ended
+
+	compared chan struct{} // closed once the bucket was compared
 }
 
 // Run serves until ctx ends, then answers what it already accepted.
@@ -68,7 +70,7 @@ func Start(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Service{watch: stopwatch{now: cfg.Now}, log: cfg.Log.With("service", "account"), behind: func() {}}
+	s := &Service{watch: stopwatch{now: cfg.Now}, log: cfg.Log.With("service", "account"), behind: func() {}, compared: make(chan struct{})}
 	if err := s.start(ctx, cfg); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.DrainFor)
 		defer cancel()
@@ -106,7 +108,13 @@ func (s *Service) start(ctx context.Context, cfg Config) (err error) {
 	s.behind = cancel
 	s.run(behind, "the lobby is followed again", s.follow)
 	s.run(behind, "the edges' leases are watched again", s.watchLeases)
-	s.run(behind, "open sessions are compared again", s.reconcile)
+	s.run(behind, "open sessions are compared again", func(ctx context.Context) error {
+		err := s.reconcile(ctx)
+		if err == nil {
+			close(s.compared)
+		}
+		return err
+	})
 	s.run(behind, "running sessions are looked at again", s.keepLooking)
 	s.run(behind, "rows are deleted", s.keepPruned)
 	return errors.Join(

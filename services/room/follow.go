@@ -15,6 +15,7 @@ import (
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/roomapi"
+	"gamehall/shared/session"
 	"gamehall/shared/streams"
 )
 
@@ -137,30 +138,39 @@ func (s *store) lobby(ctx context.Context) (jetstream.Consumer, error) {
 	return consumer, nil
 }
 
+// leavingsMost is how many events of the lobby one copy has in its hands.
+const leavingsMost = 100
+
 // leavings hands the end of every session to ended, until ctx ends. What ended cannot do now
-// is handed again.
-func (s *store) leavings(ctx context.Context, ended func(context.Context, event.Event) error) {
+// is handed again. After lines of chat alone it rests until changed, which is asked before, tells of
+// a session's change.
+func (s *store) leavings(ctx context.Context, changed func() <-chan struct{}, ended func(context.Context, event.Event) error) {
 	s.persist(ctx, "the lobby", func(ctx context.Context, progress func()) error {
 		consumer, err := s.lobby(ctx)
 		if err != nil {
 			return err
 		}
-		events, err := consumer.Messages(jetstream.PullMaxMessages(100),
-			jetstream.PullExpiry(4*time.Second), jetstream.PullHeartbeat(time.Second))
-		if err != nil {
-			return err
-		}
-		defer events.Stop()
-		for {
-			msg, err := events.Next(jetstream.NextContext(ctx))
+		for ctx.Err() == nil {
+			change := changed()
+			batch, err := streams.Pull(ctx, consumer, leavingsMost)
+			chat := 0
+			for _, msg := range batch {
+				if event.IsChat(msg.Data()) {
+					chat++
+				}
+				if err := s.leaving(ctx, msg, ended); err != nil && ctx.Err() == nil {
+					s.log.Warn("the end of a session is tried again", "error", err)
+				}
+				progress()
+			}
 			if err != nil {
 				return err
 			}
-			if err := s.leaving(ctx, msg, ended); err != nil && ctx.Err() == nil {
-				s.log.Warn("the end of a session is tried again", "error", err)
+			if chat > 0 && chat == len(batch) && chat < leavingsMost {
+				session.Quiet(ctx, change)
 			}
-			progress()
 		}
+		return nil
 	})
 }
 

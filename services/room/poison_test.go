@@ -28,7 +28,7 @@ func TestPoison(t *testing.T) {
 	defer cancel()
 	tries, ended := 0, make(chan string, 10)
 	following.Go(func() {
-		s.leavings(ctx, func(_ context.Context, e event.Event) error {
+		s.leavings(ctx, func() <-chan struct{} { return nil }, func(_ context.Context, e event.Event) error {
 			if e.User == "eve" {
 				tries++
 				panic("nobody thought of this")

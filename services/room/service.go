@@ -104,7 +104,7 @@ func (s *Service) start(ctx, keeping, reading context.Context) error {
 	if _, err = s.store.lobby(ctx); err != nil {
 		return err
 	}
-	s.keeping.Go(func() { s.store.leavings(keeping, s.sessionEnded) })
+	s.keeping.Go(func() { s.store.leavings(keeping, s.dir.Changed, s.sessionEnded) })
 	s.keeping.Go(func() { s.keep(keeping) })
 	s.keeping.Go(func() { s.tellAgain(keeping) })
 	err = errors.Join(

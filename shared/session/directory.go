@@ -49,6 +49,7 @@ type Directory struct {
 	records  map[string]*Record // by user id; no record is changed
 	ids      map[string]string  // user id by canonical name, of records
 	complete time.Time          // when records were known to be all; see trusted
+	changed  chan struct{}      // closed at the next change; nil when nobody waits for it
 }
 
 // Open starts the mirror and returns once it holds every session that was there. It needs
@@ -137,6 +138,7 @@ type mirror struct {
 	target  head   // what it has to reach to be complete
 	reached uint64 // last, when the leader was asked the last time
 	initial bool   // still telling what was there at the start
+	used    bool   // it is what the directory tells
 }
 
 // follow keeps the mirror: it reads the bucket anew whenever the watcher ended, fell behind,
@@ -248,6 +250,7 @@ func (d *Directory) take(m *mirror, e jetstream.KeyValueEntry) {
 	m.last = max(m.last, e.Revision())
 	if e.Operation() != jetstream.KeyValuePut {
 		d.mu.Lock()
+		d.tellChanged()
 		if r := m.records[e.Key()]; r != nil {
 			delete(m.ids, r.User)
 			delete(m.records, e.Key())
@@ -264,6 +267,7 @@ func (d *Directory) take(m *mirror, e jetstream.KeyValueEntry) {
 	d.mu.Lock()
 	m.records[r.UserID] = &r // not e's key, which is a part of a longer subject
 	m.ids[r.User] = r.UserID
+	d.tellChanged()
 	d.mu.Unlock()
 }
 
@@ -272,6 +276,43 @@ func (d *Directory) use(m *mirror) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.records, d.ids, d.complete = m.records, m.ids, m.target.asked
+	if !m.used {
+		m.used = true
+		d.tellChanged()
+	}
+}
+
+// Changed gives a channel that is closed at the mirror's next change: who asks for it first, and
+// then looks, misses none.
+func (d *Directory) Changed() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.changed == nil {
+		d.changed = make(chan struct{})
+	}
+	return d.changed
+}
+
+// tellChanged wakes those who wait for a change; d.mu is held.
+func (d *Directory) tellChanged() {
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+// quietFor is how long the lobby is left alone by who has just found lines of chat in it alone, and
+// wants to know of sessions.
+const quietFor = time.Second
+
+// Quiet waits for a second, or less when changed is closed (see [Directory.Changed]) or ctx ends: a
+// session that has begun or ended changes the directory just after the lobby was told.
+func Quiet(ctx context.Context, changed <-chan struct{}) {
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-time.After(quietFor):
+	}
 }
 
 // trusted tells whether a mirror that was complete then is to be believed. The larger of

@@ -336,3 +336,31 @@ func BenchmarkAuthorize(b *testing.B) {
 		}
 	}
 }
+
+// Who waits for a change is woken by the next one, of whichever kind, and by nothing else.
+func TestDirectoryTellsChanges(t *testing.T) {
+	t.Parallel()
+	ns := natstest.Run(t)
+	d := open(t, ns.JetStream(t))
+	var ann session.Record
+	for _, change := range []func(){
+		func() { ann = ns.SignIn(t, "ann", "e1") },
+		func() { ns.SignOut(t, ann) },
+	} {
+		changed := d.Changed()
+		if d.Changed() != changed {
+			t.Error("two who wait do not wait for the same")
+		}
+		select {
+		case <-changed:
+			t.Error("told before anything changed")
+		default:
+		}
+		change()
+		select {
+		case <-changed:
+		case <-natstest.Context(t).Done():
+			t.Fatal("not told of a change")
+		}
+	}
+}

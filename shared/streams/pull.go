@@ -1,0 +1,53 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// pullFor is how long the server keeps a request for messages. The client's own 30 s would let
+	// a request that died with its server be missed for as long.
+	pullFor = 4 * time.Second
+	// pullBeat is how often the server tells meanwhile that it is there.
+	pullBeat = time.Second
+)
+
+// Pull waits for a message of c and gives it with those that are there already, most at most, in
+// their order. None may come for some seconds: then there are none to give. Unlike
+// [jetstream.Consumer.Messages] it asks for nothing while its caller does something else, so that
+// who rests between two pulls is told much at once, and the server stores the consumer's place, which
+// takes several syncs, as seldom. With an error, the consumer is to be looked up anew.
+func Pull(ctx context.Context, c jetstream.Consumer, most int) ([]jetstream.Msg, error) {
+	waiting, cancel := context.WithTimeout(ctx, pullFor)
+	defer cancel()
+	first, err := c.Next(jetstream.FetchContext(waiting), jetstream.FetchHeartbeat(pullBeat))
+	switch {
+	case err == nil:
+	case waiting.Err() != nil, errors.Is(err, nats.ErrTimeout), errors.Is(err, jetstream.ErrNoHeartbeat):
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("pull: %w", err)
+	}
+	batch := []jetstream.Msg{first}
+	meta, err := first.Metadata()
+	if err != nil || meta.NumPending == 0 || most <= 1 {
+		return batch, nil //nolint:nilerror // whoever reads it sees that, too
+	}
+	more, err := c.FetchNoWait(min(most-1, int(min(meta.NumPending, 1<<20))))
+	if err != nil {
+		return batch, fmt.Errorf("pull: %w", err)
+	}
+	for m := range more.Messages() {
+		batch = append(batch, m)
+	}
+	if err := more.Error(); err != nil {
+		return batch, fmt.Errorf("pull: %w", err)
+	}
+	return batch, nil
+}
