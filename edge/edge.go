@@ -96,6 +96,7 @@ type Edge struct {
 	log  *slog.Logger
 	nc   *nats.Conn
 	tcp  net.Listener
+	gate *gate // of tcp, if there is one
 	web  net.Listener
 	http *http.Server
 	tls  *tls.Config // nil without a certificate
@@ -120,7 +121,8 @@ type Edge struct {
 
 	ctx      context.Context // of everything that calls
 	cancel   context.CancelFunc
-	tasks    *tasks         // connections, and what goes on in the background
+	tasks    *tasks // connections, and what goes on in the background
+	readers  readers
 	serving  sync.WaitGroup // hub, lease, sweeper, HTTP
 	writing  sync.WaitGroup
 	unwrite  chan struct{}
@@ -153,6 +155,11 @@ func (e *Edge) start(ctx context.Context) error {
 	}
 	if e.tcp, err = port().Listen(ctx, "tcp", e.cfg.TCP); err != nil {
 		return fmt.Errorf("the edge cannot listen for players: %w", err)
+	}
+	if e.tls == nil {
+		if e.gate, err = newGate(e.tcp); err != nil {
+			return fmt.Errorf("the edge cannot listen for players: %w", err)
+		}
 	}
 	if e.web, err = port().Listen(ctx, "tcp", e.cfg.HTTP); err != nil {
 		return fmt.Errorf("the edge cannot listen for HTTP: %w", err)
@@ -239,6 +246,7 @@ func (e *Edge) stop(ctx context.Context) error {
 	e.adrift.settle()
 	if e.tcp != nil {
 		_ = e.tcp.Close() // fails only when it is closed
+		e.gate.close()
 	}
 	for _, c := range e.sessions.all() {
 		c.mu.Lock()
@@ -263,6 +271,7 @@ func (e *Edge) stop(ctx context.Context) error {
 		c.broken()
 	}
 	<-done
+	e.readers.close()
 	e.parking.close()
 	e.clogged.close()
 	close(e.unwrite)
@@ -365,6 +374,7 @@ func (e *Edge) sweeping() {
 			e.sweep(now)
 			e.addresses.sweep(now)
 			e.memory.look()
+			e.readers.trim()
 		}
 	}
 }

@@ -38,6 +38,7 @@ func waitsFor(tb testing.TB, e *Edge) {
 		e.parking.close()
 		e.clogged.close()
 		running.Wait()
+		e.readers.close()
 	})
 }
 

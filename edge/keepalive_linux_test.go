@@ -27,6 +27,9 @@ func TestDeadPeersAreFound(t *testing.T) {
 	if option(unix.SOL_SOCKET, unix.SO_KEEPALIVE) == 0 {
 		t.Error("no keepalive")
 	}
+	if option(unix.IPPROTO_TCP, unix.TCP_NODELAY) == 0 {
+		t.Error("what is sent waits for more")
+	}
 	idle, every, probes := option(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE), option(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL), option(unix.IPPROTO_TCP, unix.TCP_KEEPCNT)
 	if after := idle + every*probes; after < 30 || after > 33 {
 		t.Errorf("a silent peer is dead after %d s + %d × %d s, want 30 to 33 s", idle, probes, every)

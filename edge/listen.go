@@ -16,7 +16,7 @@ import (
 func (e *Edge) accepting() {
 	wait := 5 * time.Millisecond
 	for {
-		nc, err := e.tcp.Accept()
+		err := e.accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -31,8 +31,23 @@ func (e *Edge) accepting() {
 			continue
 		}
 		wait = 5 * time.Millisecond
+	}
+}
+
+// accept takes the next connection; its error is the port's.
+func (e *Edge) accept() error {
+	if e.gate != nil {
+		fd, from, err := e.gate.accept()
+		if err == nil {
+			e.letIn(fd, from)
+		}
+		return err
+	}
+	nc, err := e.tcp.Accept()
+	if err == nil {
 		e.take(nc)
 	}
+	return err
 }
 
 // take makes nc a connection of the edge, or closes it when there are too many.
@@ -42,21 +57,28 @@ func (e *Edge) take(nc net.Conn) {
 	}
 	c, err := e.admit(nc)
 	if err != nil {
-		e.log.Debug("connection refused", "addr", nc.RemoteAddr(), "error", err)
+		e.turnedAway(addrOf(nc.RemoteAddr().String()), err)
 		_ = nc.Close() // nothing was said yet
 		return
 	}
 	e.run(c, &input{c: c})
 }
 
-// run serves a connection that was admitted.
+func (e *Edge) turnedAway(from netip.Addr, err error) {
+	e.log.Debug("connection refused", "addr", from, "error", err)
+}
+
+// run serves a connection that was admitted. One that has sent nothing yet needs no goroutine yet.
 func (e *Edge) run(c *conn, in *input) {
 	e.sessions.connect(c)
 	if !e.tasks.hold() {
 		e.gone(c)
 		return
 	}
-	go newReading(c, in).run()
+	r := newReading(c, in)
+	if _, parks := c.sock.(parker); !parks || len(in.unread()) > 0 || !r.park() {
+		e.readers.run(r)
+	}
 	if e.draining.Load() {
 		e.retire(c) // it came between the two looks
 	}
@@ -84,7 +106,7 @@ func (e *Edge) allowed(c *conn) error {
 
 // admit makes a connection of nc within the limits. It is not served yet.
 func (e *Edge) admit(nc net.Conn) (*conn, error) {
-	c := e.visitor(nc.RemoteAddr().String())
+	c := e.visitor(addrOf(nc.RemoteAddr().String()))
 	if err := e.allowed(c); err != nil {
 		return nil, err
 	}
@@ -92,8 +114,8 @@ func (e *Edge) admit(nc net.Conn) (*conn, error) {
 }
 
 // visitor is a connection from an address, without a socket yet.
-func (e *Edge) visitor(hostport string) *conn {
-	c := &conn{id: bus.NewID(), edge: e, since: time.Now(), done: make(chan struct{}), addr: addrOf(hostport)}
+func (e *Edge) visitor(addr netip.Addr) *conn {
+	c := &conn{id: bus.NewID(), edge: e, since: time.Now(), done: make(chan struct{}), addr: addr}
 	c.trusted = e.addresses.trusted(c.addr)
 	return c
 }
@@ -106,10 +128,15 @@ func (e *Edge) receive(c *conn, nc net.Conn) error {
 		e.addresses.close(c)
 		return err
 	}
+	e.received(c)
+	return nil
+}
+
+// received counts c, which has its socket now, and gives it a writer.
+func (e *Edge) received(c *conn) {
 	c.heard.Store(instantOf(c.since))
 	c.w = e.writers[int(e.stats.accepted.Add(1)%uint64(len(e.writers)))]
 	e.stats.connections.Inc()
-	return nil
 }
 
 // addrOf is the address in a host:port; the zero address when there is none.

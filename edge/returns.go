@@ -28,7 +28,7 @@ type returns struct {
 const (
 	// returnsMost is how many requests are under way while more clients wait than one request
 	// takes; others wait for the one before theirs.
-	returnsMost = 4
+	returnsMost = 8
 	// returnsFor is how long one is waited for: auth's copy may have died with it.
 	returnsFor = 50 * time.Millisecond
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"sync"
@@ -240,7 +241,7 @@ func TestIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // see abov
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := e.visitor("127.0.0.1:1")
+		c := e.visitor(netip.MustParseAddr("127.0.0.1"))
 		if c.sock, err = newSocket(nc, c); err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func (e *Edge) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Counted before the upgrade, so that a refusal is an HTTP answer.
-	c := e.visitor(r.RemoteAddr)
+	c := e.visitor(addrOf(r.RemoteAddr))
 	if err := e.allowed(c); err != nil {
 		status := http.StatusServiceUnavailable
 		if fault.CodeOf(err) == fault.RateLimited {
