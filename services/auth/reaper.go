@@ -219,9 +219,11 @@ func (s *Service) endFormer(ctx context.Context) error {
 		}
 		if r.TokenHash != "" && r.Live() && !renewed.IsZero() {
 			// Its client may come back as the same session, as after the loss of one edge.
-			return s.detach(ctx, r, loss{at: renewed.Add(renewedLate), until: renewed})
+			err = s.detach(ctx, r, loss{at: renewed.Add(renewedLate), until: renewed})
+		} else {
+			_, err = s.end(ctx, r, ending{until: renewed, lost: true})
 		}
-		if _, err = s.end(ctx, r, ending{until: renewed, lost: true}); errors.Is(err, errOver) {
+		if errors.Is(err, errOver) {
 			return nil
 		}
 		return err

@@ -193,13 +193,17 @@ func (s *Service) detachCall(ctx context.Context, req authapi.DetachRequest) (au
 	}
 	caller := bus.Caller(ctx)
 	r, found := s.directory.Peek(caller.ID)
-	if !found || r.Epoch() != caller.Epoch || r.Session != caller.Session {
-		var err error
+	if !found || r.Epoch() != caller.Epoch || r.Session != caller.Session || !r.Detached.IsZero() {
+		var err error // the mirror may be behind
 		if r, err = s.own(ctx, caller); err != nil {
 			return authapi.DetachResponse{}, err
 		}
 	}
-	return authapi.DetachResponse{}, s.detach(ctx, r, loss{at: msBefore(req.Ago), until: req.Until, silent: req.Silent})
+	err := s.detach(ctx, r, loss{at: msBefore(req.Ago), until: req.Until, silent: req.Silent})
+	if errors.Is(err, errOver) {
+		err = notSignedIn()
+	}
+	return authapi.DetachResponse{}, err
 }
 
 // loss says how a session lost its connection. A zero time is now.
@@ -209,8 +213,8 @@ type loss struct {
 	silent bool
 }
 
-// detach marks r as held by no connection, unless it came back or ended meanwhile. Without a
-// token it ends.
+// detach marks r as held by no connection, which is errOver when it came back or ended meanwhile.
+// Without a token it ends.
 func (s *Service) detach(ctx context.Context, r session.Record, how loss) error {
 	for {
 		if !r.Live() || !r.Detached.IsZero() {
@@ -218,9 +222,6 @@ func (s *Service) detach(ctx context.Context, r session.Record, how loss) error 
 		}
 		if r.TokenHash == "" {
 			_, err := s.end(ctx, r, ending{until: how.until})
-			if errors.Is(err, errOver) {
-				return nil
-			}
 			return err
 		}
 		next := r
@@ -248,7 +249,7 @@ func (s *Service) detach(ctx context.Context, r session.Record, how loss) error 
 			return err
 		}
 		if !found || have.Session != r.Session {
-			return nil
+			return errOver
 		}
 		r = have
 	}
