@@ -14,8 +14,8 @@ type readers struct {
 	closed bool
 }
 
-// readersMost bounds those that wait: their stacks are 1 MiB at most.
-const readersMost = 64
+// readersMost bounds those that wait: their stacks are 4 MiB at most.
+const readersMost = 256
 
 // run runs r, on a goroutine that waits or on a new one. It is not called during close.
 func (rs *readers) run(r *reading) {

@@ -26,7 +26,7 @@ type loadCommand struct {
 	Rate    float64       `default:"0" placeholder:"N" env:"-" help:"Lines a second in all, in place of a window (20 for latency and storm)." group:"Load"`
 	For     time.Duration `default:"0s" placeholder:"D" env:"-" help:"How long a measurement takes (4s to 6s)." group:"Load"`
 	Warm    time.Duration `default:"0s" placeholder:"D" env:"-" help:"How long it runs before it counts (1s)." group:"Load"`
-	AtOnce  int           `default:"0" placeholder:"N" env:"-" help:"Clients that get in side by side (128; 256 by token)." group:"Load"`
+	AtOnce  int           `default:"0" placeholder:"N" env:"-" help:"Clients that get in side by side (128; 512 by token)." group:"Load"`
 	Token   bool          `env:"-" help:"connect: by the token of a resume, not by password." group:"Load"`
 
 	Rounds  int      `default:"0" placeholder:"N" env:"-" help:"Rounds of each column, whose medians are told (3)." group:"Ratios"`

@@ -10,7 +10,7 @@ import (
 // a token: that costs no hash, and all who lost an edge do it at the same time.
 const (
 	atOnce       = 128
-	tokensAtOnce = 256
+	tokensAtOnce = 512
 )
 
 // entry says how clients get in.
