@@ -15,7 +15,9 @@
 //     read, and stored, for him.
 //   - An event that cannot be read is tried three times, logged and passed over.
 //
-// All copies of the service share one database and one consumer, "account" of HALL_EVENTS.
+// All copies of the service share one database and one consumer, "account" of HALL_EVENTS. Where that
+// stands is stored with several syncs, so after lines of chat alone a copy leaves the lobby for a
+// second, or until a session changes.
 // Should the database have to be restored from a backup, delete that consumer: it is made
 // again and reads everything that the stream still keeps, which changes only what the
 // backup lacks.
