@@ -36,10 +36,17 @@ func Pull(ctx context.Context, c jetstream.Consumer, most int) ([]jetstream.Msg,
 	}
 	batch := []jetstream.Msg{first}
 	meta, err := first.Metadata()
-	if err != nil || meta.NumPending == 0 || most <= 1 {
+	if err != nil {
 		return batch, nil //nolint:nilerror // whoever reads it sees that, too
 	}
-	more, err := c.FetchNoWait(min(most-1, int(min(meta.NumPending, 1<<20))))
+	there := int(min(meta.NumPending, uint64(max(0, most-1))))
+	if meta.NumDelivered > 1 {
+		there = most - 1 // those that come again come first, and do not count as pending
+	}
+	if there <= 0 {
+		return batch, nil
+	}
+	more, err := c.FetchNoWait(there)
 	if err != nil {
 		return batch, fmt.Errorf("pull: %w", err)
 	}

@@ -84,3 +84,47 @@ func TestPull(t *testing.T) {
 		t.Errorf("a consumer that is gone gives %d messages, and no error", len(batch))
 	}
 }
+
+// What comes again is pulled together, too: acknowledgements that were lost with a server must not make
+// what is new wait behind one pull, and one rest, for each.
+func TestPullAgain(t *testing.T) {
+	t.Parallel()
+	js := natstest.Run(t).JetStream(t)
+	ctx := natstest.Context(t)
+	c, err := js.CreateOrUpdateConsumer(ctx, streams.Events, jetstream.ConsumerConfig{
+		Durable: "reader", FilterSubject: streams.Subject(streams.LobbyChannel), AckPolicy: jetstream.AckExplicitPolicy,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const all = 20
+	for i := range all {
+		if _, err := streams.Publish(ctx, js, streams.Subject(streams.LobbyChannel), fmt.Sprint("m", i), event.Event{Kind: event.Chat, Text: "hi"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	batch, err := streams.Pull(ctx, c, 2*all)
+	if err != nil || len(batch) != all {
+		t.Fatalf("%d messages, %v", len(batch), err)
+	}
+	for _, m := range batch {
+		if err := m.Nak(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The first pull may come before the server has taken the last refusal.
+	again := 0
+	for range 2 {
+		if again == all {
+			break
+		}
+		batch, err := streams.Pull(ctx, c, 2*all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again += len(batch)
+	}
+	if again != all {
+		t.Errorf("two pulls give %d messages that come again, want %d", again, all)
+	}
+}
