@@ -68,6 +68,7 @@ func (rs *readers) close() {
 	rs.mu.Lock()
 	rs.closed = true
 	rs.end(len(rs.idle))
+	rs.unused = 0 // the sweeper may be about to trim
 	rs.mu.Unlock()
 	rs.all.Wait()
 }
