@@ -120,3 +120,15 @@ func TestGateTurnsAway(t *testing.T) {
 		t.Errorf("%d connections are left", open)
 	}
 }
+
+// An address has no zone, by whichever door: no range that an operator names has one.
+func TestAddressWithoutZone(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"[fe80::1%eth0]:7021": "fe80::1", "[::ffff:10.0.0.1]:7021": "10.0.0.1", "10.0.0.1:7021": "10.0.0.1",
+	} {
+		if got := addrOf(text); got != netip.MustParseAddr(want) {
+			t.Errorf("%s: %v, want %s", text, got, want)
+		}
+	}
+}

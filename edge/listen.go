@@ -145,7 +145,7 @@ func addrOf(hostport string) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	return a.Addr().Unmap()
+	return a.Addr().Unmap().WithZone("") // no range of addresses has one
 }
 
 // lastSeen is until when a connection that is gone can have been there: zero is now. What

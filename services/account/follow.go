@@ -10,7 +10,6 @@ import (
 
 	"gamehall/shared/chatapi"
 	"gamehall/shared/event"
-	"gamehall/shared/session"
 	"gamehall/shared/streams"
 )
 
@@ -59,15 +58,17 @@ func (s *Service) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var pace streams.Pace
 	for ctx.Err() == nil {
 		changed := s.sessions.Changed()
 		batch, err := streams.Pull(ctx, c, batchMost)
-		all := s.take(ctx, batch)
+		pace.Read(len(batch))
+		forUs := s.take(ctx, batch)
 		if err != nil {
 			return fmt.Errorf("consume %s: %w", durable, err)
 		}
-		if all == 0 && len(batch) > 0 && len(batch) < batchMost {
-			session.Quiet(ctx, changed)
+		if forUs == 0 && len(batch) > 0 && len(batch) < batchMost {
+			pace.Pause(ctx, changed)
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 
 const (
 	// readMost bounds what is read of the lobby for one question: all that copies may have in
-	// their hands, and what waits meanwhile. Who is further behind was away, and reads on first.
+	// their hands, and what waits while they pause. Who is further behind was away, and reads on first.
 	readMost = 16 * batchMost
 	// readAgain is when a replica that is behind is asked again.
 	readAgain = 20 * time.Millisecond

@@ -46,7 +46,7 @@ type Service struct {
 	behind context.CancelFunc // ends the goroutines behind the service
 	ended  sync.WaitGroup     // they have ended
 
-	compared chan struct{} // closed once the bucket was compared
+	compared chan struct{} // closed once the bucket was compared, which a test waits for
 }
 
 // Run serves until ctx ends, then answers what it already accepted.

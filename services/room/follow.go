@@ -15,7 +15,6 @@ import (
 	"gamehall/shared/event"
 	"gamehall/shared/fault"
 	"gamehall/shared/roomapi"
-	"gamehall/shared/session"
 	"gamehall/shared/streams"
 )
 
@@ -150,9 +149,11 @@ func (s *store) leavings(ctx context.Context, changed func() <-chan struct{}, en
 		if err != nil {
 			return err
 		}
+		var pace streams.Pace
 		for ctx.Err() == nil {
 			change := changed()
 			batch, err := streams.Pull(ctx, consumer, leavingsMost)
+			pace.Read(len(batch))
 			chat := 0
 			for _, msg := range batch {
 				if event.IsChat(msg.Data()) {
@@ -167,7 +168,7 @@ func (s *store) leavings(ctx context.Context, changed func() <-chan struct{}, en
 				return err
 			}
 			if chat > 0 && chat == len(batch) && chat < leavingsMost {
-				session.Quiet(ctx, change)
+				pace.Pause(ctx, change)
 			}
 		}
 		return nil

@@ -301,20 +301,6 @@ func (d *Directory) tellChanged() {
 	}
 }
 
-// quietFor is how long the lobby is left alone by who has just found lines of chat in it alone, and
-// wants to know of sessions.
-const quietFor = time.Second
-
-// Quiet waits for a second, or less when changed is closed (see [Directory.Changed]) or ctx ends: a
-// session that has begun or ended changes the directory just after the lobby was told.
-func Quiet(ctx context.Context, changed <-chan struct{}) {
-	select {
-	case <-ctx.Done():
-	case <-changed:
-	case <-time.After(quietFor):
-	}
-}
-
 // trusted tells whether a mirror that was complete then is to be believed. The larger of
 // monotonic and wall-clock time counts: the first stands still while the machine is suspended.
 func trusted(complete time.Time) bool {

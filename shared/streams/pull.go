@@ -18,6 +18,44 @@ const (
 	pullBeat = time.Second
 )
 
+// A pause is pauseMost, and shorter where more than pauseLines would come meanwhile: they would keep
+// those waiting who need what is behind them.
+const (
+	pauseMost  = time.Second
+	pauseLines = 512
+)
+
+// Pace is how fast a consumer is read by who has just found in it only what is not for him. The zero
+// Pace is at rest.
+type Pace struct {
+	read   int
+	paused time.Time // when the last pause began
+}
+
+// Read counts what was pulled.
+func (p *Pace) Read(n int) { p.read += n }
+
+// Pause waits for a second, or for as long as some hundred messages take at the pace of the last
+// ones; less when early is closed, or ctx ends.
+func (p *Pace) Pause(ctx context.Context, early <-chan struct{}) {
+	now := time.Now()
+	pause := pauseFor(p.read, now.Sub(p.paused))
+	p.read, p.paused = 0, now
+	select {
+	case <-ctx.Done():
+	case <-early:
+	case <-time.After(pause):
+	}
+}
+
+// pauseFor gives the pause after so many messages in that time, the pause before them included.
+func pauseFor(read int, in time.Duration) time.Duration {
+	if read <= pauseLines {
+		return pauseMost
+	}
+	return min(pauseMost, in/time.Duration(read)*pauseLines)
+}
+
 // Pull waits for a message of c and gives it with those that are there already, most at most, in
 // their order. None may come for some seconds: then there are none to give. Unlike
 // [jetstream.Consumer.Messages] it asks for nothing while its caller does something else, so that
