@@ -2,10 +2,15 @@ package edge_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"gamehall/edge"
+	"gamehall/shared/bus"
+	"gamehall/shared/fault"
 	"gamehall/shared/natstest"
 )
 
@@ -25,6 +30,13 @@ func TestOldSessionGetsNoAnswer(t *testing.T) {
 			return n.kv.Delete(natstest.Context(t), h.record(t, "ann").UserID)
 		}
 		return nil
+	}
+	n.onAsked = func(ctx context.Context) error { // the record, as auth does: the mirror may be behind
+		_, err := n.kv.Get(ctx, bus.Caller(ctx).ID)
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			return fault.New(fault.NotSignedIn, "please sign in first")
+		}
+		return err
 	}
 	bob.send("still bob's")
 	bob.want("bob: still bob's")

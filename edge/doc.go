@@ -48,7 +48,7 @@
 // as the round took and 10 ms at most; in rounds of fewer sockets ([restFrom]) nothing does. Where each
 // line's round is over before the next line, no line waits. With 1,000 clients and 64
 // lines in flight all 64 then share each write (hall load --column fan-out-1000): a delivery took
-// 0.18 µs of all processes' time, storing included, and the raw relay's 0.33, with 13 lines a write.
+// 0.16 µs of all processes' time, storing included, and the raw relay's 0.29, with 13 lines a write.
 //
 // Lines that a client has sent at once go to chat in one request ([reading], [chatapi.SayMost]). So
 // more of them are under way than there are senders, they reach the log together, and share the
@@ -56,16 +56,16 @@
 //
 // An idle connection holds no buffer and no goroutine: an epoll set of the edge's own waits for
 // all of them ([poller]; where there is no epoll, and with TLS, a goroutine each), from when it was
-// accepted on, and another for sockets that are full. Go's runtime never hears of these sockets ([gate]; of
-// a WebSocket's until it is one), which would cost as much again outside the heap (rawSocket);
-// a test bounds what the edge keeps of one. Chunks of a log that every cursor
+// accepted on, and another for sockets that are full. Go's runtime does not know these sockets, which would
+// cost as much again outside the heap: [gate] accepts them by itself, and a WebSocket's is taken from the
+// runtime (rawSocket). A test bounds what the edge keeps of one. Chunks of a log that every cursor
 // has passed are garbage, but for those of the last events, whose places a channel remembers for
 // who joins.
 //
 // # Who owns what
 //
-// A connection's [reading] carries out its commands, on a goroutine that goes on with another's
-// whenever nothing comes ([readers]); it alone touches its [lineReader] and [pace]. The hub's goroutine alone appends to
+// A connection's [reading] carries out its commands, on a goroutine that waits for another
+// connection's when nothing more comes ([readers]: 256 at most, for a second or two); it alone touches its [lineReader] and [pace]. The hub's goroutine alone appends to
 // logs. A writer's goroutine alone sends. Sessions whose connection was lost a moment ago are
 // guarded by [adrift]'s mutex, and one goroutine tells auth of them while there are any. The rest
 // of a connection is guarded by its mutex, which is never held during a call or a write; where

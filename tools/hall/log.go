@@ -43,7 +43,7 @@ func (l *serverLog) Noticef(format string, v ...any) {
 // acknowledged is there, and the server reads it anew.
 func (l *serverLog) Warnf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	if strings.Contains(text, "state outdated") || strings.Contains(text, "state is outdated") {
+	if strings.Contains(text, "state outdated") || strings.Contains(text, "state is outdated") || strings.Contains(text, "prior state") {
 		l.log.Info("nats recovers its store, as it was not stopped in order", "says", text)
 		return
 	}

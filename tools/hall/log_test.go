@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"regexp"
@@ -47,8 +48,10 @@ func TestServerLog(t *testing.T) {
 	var out bytes.Buffer
 	l := &serverLog{log: slog.New(slog.NewTextHandler(&out, nil))}
 	l.Warnf("Filestore [%s] Stream state outdated, last block has additional entries, will rebuild", "HALL_EVENTS")
+	l.Warnf("Filestore [%s] Recovering stream state from index errored: %v", "KV_edges", errors.New("prior state file"))
+	l.Warnf("Filestore [%s] Stream state detected prior state, could not locate msg block 1", "KV_whispers")
 	l.Warnf("Filestore [%s] TTL state is outdated; attempting to recover using linear scan (seq 1 to 2)", "KV_edges")
-	if text := out.String(); strings.Count(text, `level=INFO msg="nats recovers its store`) != 2 || !strings.Contains(text, "HALL_EVENTS") {
+	if text := out.String(); strings.Count(text, `level=INFO msg="nats recovers its store`) != 4 || !strings.Contains(text, "HALL_EVENTS") {
 		t.Errorf("recovering is logged as:\n%s", text)
 	}
 	out.Reset()
