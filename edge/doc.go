@@ -65,7 +65,8 @@
 // # Who owns what
 //
 // A connection's [reading] carries out its commands, on a goroutine that waits for another
-// connection's when nothing more comes ([readers]: 256 at most, for a second or two); it alone touches its [lineReader] and [pace]. The hub's goroutine alone appends to
+// connection's when nothing more comes ([runners]: 256 at most, for a second or two); it alone touches
+// its [lineReader] and [pace]. The hub's goroutine alone appends to
 // logs. A writer's goroutine alone sends. Sessions whose connection was lost a moment ago are
 // guarded by [adrift]'s mutex, and one goroutine tells auth of them while there are any. The rest
 // of a connection is guarded by its mutex, which is never held during a call or a write; where

@@ -122,7 +122,7 @@ type Edge struct {
 	ctx      context.Context // of everything that calls
 	cancel   context.CancelFunc
 	tasks    *tasks // connections, and what goes on in the background
-	readers  readers
+	runners  runners
 	serving  sync.WaitGroup // hub, lease, sweeper, HTTP
 	writing  sync.WaitGroup
 	unwrite  chan struct{}
@@ -271,7 +271,7 @@ func (e *Edge) stop(ctx context.Context) error {
 		c.broken()
 	}
 	<-done
-	e.readers.close()
+	e.runners.close()
 	e.parking.close()
 	e.clogged.close()
 	close(e.unwrite)
@@ -374,7 +374,7 @@ func (e *Edge) sweeping() {
 			e.sweep(now)
 			e.addresses.sweep(now)
 			e.memory.look()
-			e.readers.trim()
+			e.runners.trim()
 		}
 	}
 }

@@ -38,7 +38,7 @@ func waitsFor(tb testing.TB, e *Edge) {
 		e.parking.close()
 		e.clogged.close()
 		running.Wait()
-		e.readers.close()
+		e.runners.close()
 	})
 }
 

@@ -77,7 +77,7 @@ func (e *Edge) run(c *conn, in *input) {
 	}
 	r := newReading(c, in)
 	if _, parks := c.sock.(parker); !parks || len(in.unread()) > 0 || !r.park() {
-		e.readers.run(r)
+		e.runners.run(r)
 	}
 	if e.draining.Load() {
 		e.retire(c) // it came between the two looks

@@ -209,7 +209,7 @@ func (c *conn) unpark() {
 	c.mu.Unlock()
 	if r != nil {
 		c.waits.Store(0)
-		c.edge.readers.run(r) // its task has been held
+		c.edge.runners.run(r) // its task has been held
 	}
 }
 

@@ -46,6 +46,16 @@ func overTCP(tb testing.TB, e *Edge) (*conn, *net.TCPConn) {
 	return c, tcp
 }
 
+// raw gives the socket of a connection that the runtime knows nothing of.
+func raw(t *testing.T, c *conn) *rawSocket {
+	t.Helper()
+	s, ok := c.sock.(*rawSocket)
+	if !ok {
+		t.Fatalf("the socket is a %T", c.sock)
+	}
+	return s
+}
+
 // Whoever waits for a socket ends when its connection does, and so does who comes later.
 func TestRawSocketEndsWithItsConnection(t *testing.T) {
 	t.Parallel()
@@ -76,10 +86,7 @@ func TestRawSocketEndsWithItsConnection(t *testing.T) {
 			t.Errorf("the %s that waited: %v", name, err)
 		}
 	}
-	s, ok := c.sock.(*rawSocket)
-	if !ok {
-		t.Fatalf("the socket is a %T", c.sock)
-	}
+	s := raw(t, c)
 	a := newAttempt()
 	a.pieces = [][]byte{[]byte("hi")}
 	if s.try(a); !errors.Is(a.err, net.ErrClosed) {
@@ -109,10 +116,7 @@ func TestRawSocketIsClosedWhenNobodyUsesIt(t *testing.T) {
 	e := bareEdge(t)
 	waitsFor(t, e)
 	c, player := overTCP(t, e)
-	s, ok := c.sock.(*rawSocket)
-	if !ok {
-		t.Fatalf("the socket is a %T", c.sock)
-	}
+	s := raw(t, c)
 	for range 2 {
 		if !s.hold() {
 			t.Fatal("it is closed")
@@ -141,10 +145,7 @@ func TestPollersKeepNobodyWhoIsGone(t *testing.T) {
 	e := bareEdge(t)
 	waitsFor(t, e)
 	c, _ := overTCP(t, e)
-	s, ok := c.sock.(*rawSocket)
-	if !ok {
-		t.Fatalf("the socket is a %T", c.sock)
-	}
+	s := raw(t, c)
 	both := map[string]*poller{"reader": e.parking, "writer": e.clogged}
 	kept := func(p *poller) bool {
 		p.mu.Lock()

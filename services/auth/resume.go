@@ -213,8 +213,8 @@ type loss struct {
 	silent bool
 }
 
-// detach marks r as held by no connection, which is errOver when it came back or ended meanwhile.
-// Without a token it ends.
+// detach marks r as held by no connection, where it is not already; errOver when it came back or ended
+// meanwhile. Without a token it ends.
 func (s *Service) detach(ctx context.Context, r session.Record, how loss) error {
 	for {
 		if !r.Live() || !r.Detached.IsZero() {

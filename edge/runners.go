@@ -2,10 +2,10 @@ package edge
 
 import "sync"
 
-// readers are the goroutines that run the readings of connections that have something to read. One
+// runners are the goroutines that run the readings of connections that have something to read. One
 // that is done waits for the next: its stack has grown to carry out commands, and a new one's would
 // grow again, which took up to a twentieth of what a sign-in by token costs.
-type readers struct {
+type runners struct {
 	all sync.WaitGroup
 
 	mu     sync.Mutex      // guards the rest
@@ -14,11 +14,11 @@ type readers struct {
 	closed bool
 }
 
-// readersMost bounds those that wait: their stacks are 4 MiB at most.
-const readersMost = 256
+// runnersMost bounds those that wait: their stacks are 4 MiB at most.
+const runnersMost = 256
 
 // run runs r, on a goroutine that waits or on a new one. It is not called during close.
-func (rs *readers) run(r *reading) {
+func (rs *runners) run(r *reading) {
 	rs.mu.Lock()
 	last := len(rs.idle) - 1
 	if last < 0 {
@@ -33,7 +33,7 @@ func (rs *readers) run(r *reading) {
 	turn <- r
 }
 
-func (rs *readers) serve(r *reading) {
+func (rs *runners) serve(r *reading) {
 	turn := make(chan *reading, 1)
 	for r != nil {
 		r.run()
@@ -45,10 +45,10 @@ func (rs *readers) serve(r *reading) {
 }
 
 // wait lets turn bring the next reading, or nil for the end; false when there is to be none.
-func (rs *readers) wait(turn chan *reading) bool {
+func (rs *runners) wait(turn chan *reading) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if rs.closed || len(rs.idle) == readersMost {
+	if rs.closed || len(rs.idle) == runnersMost {
 		return false
 	}
 	rs.idle = append(rs.idle, turn)
@@ -56,7 +56,7 @@ func (rs *readers) wait(turn chan *reading) bool {
 }
 
 // trim ends those that were not needed since the last trim.
-func (rs *readers) trim() {
+func (rs *runners) trim() {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	rs.end(rs.unused)
@@ -64,7 +64,7 @@ func (rs *readers) trim() {
 }
 
 // close ends all of them, and waits for it.
-func (rs *readers) close() {
+func (rs *runners) close() {
 	rs.mu.Lock()
 	rs.closed = true
 	rs.end(len(rs.idle))
@@ -74,7 +74,7 @@ func (rs *readers) close() {
 }
 
 // end ends the n that have waited longest; rs.mu is held.
-func (rs *readers) end(n int) {
+func (rs *runners) end(n int) {
 	for _, turn := range rs.idle[:n] {
 		turn <- nil
 	}
